@@ -1,0 +1,1 @@
+"""The ACP agent: stdio transport, sessions and methods. Knows nothing of HTTP."""

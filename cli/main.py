@@ -1,0 +1,5 @@
+"""The console script's entry point."""
+
+
+def main() -> None:
+    """Run the command line."""
