@@ -1,0 +1,144 @@
+"""A client's request body kept as it came: only the fields a router must know are looked at, only those are edited.
+
+Sans-I/O. `messages`, tools and every unknown field stay the bytes the client sent (msgspec.Raw).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from continuum.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Envelope", "open_envelope"]
+
+_T = TypeVar("_T")
+
+MAX_DEPTH = 100
+MAX_MODEL_LENGTH = 256
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_string = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.encode
+
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+
+_DROPPED = ("api_base", "base_url", "api_key")
+"""Fields that would choose a URL or a credential: no body does that here."""
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+_BOOL: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
+_INT: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
+_OPTIONS: msgspec.json.Decoder[_StreamOptions | None] = msgspec.json.Decoder(_StreamOptions | None)
+
+
+class Envelope:
+    """One request. model: as asked. stream, include_usage: what the client wants back."""
+
+    __slots__ = ("_body", "_fields", "choices", "include_usage", "model", "stream")
+
+    def __init__(self, body: bytes, fields: dict[str, msgspec.Raw]) -> None:
+        self._body = body
+        self._fields = fields
+        self.model = _read_model(fields)
+        self.stream = _field(fields, "stream", _BOOL, "true or false") or False
+        options = _field(fields, "stream_options", _OPTIONS, "an object")
+        self.include_usage = bool(options and options.include_usage)
+        self.choices = _field(fields, "n", _INT, "an integer") or 1
+
+    def render(self, *, model: str, stream: bool, include_usage: bool) -> bytes:
+        """The body for a backend: the client's own bytes where nothing has to change."""
+        fields: dict[str, object] = {}
+        if model != self.model:
+            fields["model"] = model
+        if stream != self.stream:
+            fields["stream"] = stream
+        if stream and include_usage and not self.include_usage:
+            fields["stream_options"] = self._options({"include_usage": True})
+        dropped = [name for name in _DROPPED if name in self._fields]
+        if not fields and not dropped:
+            return self._body
+        merged: dict[str, object] = {**self._fields, **fields}
+        for name in dropped:
+            del merged[name]
+        if not stream:
+            merged.pop("stream_options", None)
+        return _encode(merged)
+
+    def _options(self, extra: Mapping[str, object]) -> dict[str, object]:
+        raw = self._fields.get("stream_options")
+        known: object = msgspec.json.decode(raw) if raw is not None else None
+        return {**known, **extra} if isinstance(known, dict) else dict(extra)
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """Read a body as far as a router must. Raises InvalidRequest naming the field."""
+    try:
+        str(body, "utf-8")
+        fields = _decode_fields(body)
+    except UnicodeDecodeError:
+        raise InvalidRequest("the body is not valid UTF-8", code="invalid_json") from None
+    except msgspec.ValidationError:
+        raise InvalidRequest("the body must be a JSON object", code="invalid_json") from None
+    except msgspec.DecodeError as fault:
+        raise InvalidRequest(f"the body is not valid JSON: {fault}", code="invalid_json") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(body, MAX_DEPTH):
+        raise _too_deep()
+    messages = fields.get("messages")
+    if messages is None:
+        raise InvalidRequest("'messages' is required", code="missing_required_parameter", param="messages")
+    if bytes(memoryview(messages)[:1]) != b"[":
+        raise InvalidRequest("'messages' must be a list", code="invalid_type", param="messages")
+    return Envelope(body, fields)
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"the body is nested deeper than {MAX_DEPTH} levels", code="invalid_json")
+
+
+def _deeper_than(body: bytes, limit: int) -> bool:
+    """Whether brackets nest deeper than `limit`: each pass takes the innermost level away, all in C."""
+    brackets = _STRINGS.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
+    for _ in range(limit):
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _read_model(fields: Mapping[str, msgspec.Raw]) -> str:
+    raw = fields.get("model")
+    if raw is None:
+        raise InvalidRequest("'model' is required", code="missing_required_parameter", param="model")
+    try:
+        model = _decode_string(raw)
+    except msgspec.ValidationError:
+        raise InvalidRequest("'model' must be a string", code="invalid_type", param="model") from None
+    if not model or len(model) > MAX_MODEL_LENGTH or not model.isprintable():
+        raise InvalidRequest(
+            f"'model' must be 1 to {MAX_MODEL_LENGTH} printable characters", code="invalid_value", param="model"
+        )
+    return model
+
+
+def _field(
+    fields: Mapping[str, msgspec.Raw], name: str, decoder: msgspec.json.Decoder[_T | None], wanted: str
+) -> _T | None:
+    raw = fields.get(name)
+    if raw is None:
+        return None
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise InvalidRequest(f"'{name}' must be {wanted}", code="invalid_type", param=name) from None

@@ -1,0 +1,104 @@
+"""The whole answer, both ways. Sans-I/O."""
+
+from __future__ import annotations
+
+import msgspec
+
+from continuum.chat import ChatResponse, Choice, Opaque, ResponsePart
+from continuum.dialects.openai_chat.wire import (
+    NAME,
+    Completion,
+    CompletionChoice,
+    WireMessage,
+    decode_completion,
+    usage_in,
+    usage_out,
+)
+from continuum.errors import UpstreamProtocolError
+
+__all__ = ["check_response", "read_response", "write_response"]
+
+
+def check_response(body: bytes) -> Completion:
+    """The typed view of an answer. Raises UpstreamProtocolError when it is none: broken JSON, HTML, an error."""
+    try:
+        return decode_completion(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamProtocolError("the backend's answer is not a chat completion") from None
+
+
+def read_response(body: bytes) -> ChatResponse:
+    """A whole answer in no vendor's words."""
+    wire = check_response(body)
+    choices = [_read_choice(choice, number) for number, choice in enumerate(wire.choices)]
+    usage = usage_in(wire.usage) if wire.usage is not None else None
+    return ChatResponse(wire.id or "", wire.model or "", int(wire.created or 0), choices, usage)
+
+
+def _read_choice(wire: CompletionChoice, number: int) -> Choice:
+    opaque = [Opaque(NAME, {"logprobs": wire.logprobs}, number)] if wire.logprobs is not None else []
+    return Choice(_read_parts(wire.message), wire.finish_reason or "", opaque)
+
+
+def _read_parts(message: WireMessage) -> list[ResponsePart]:
+    parts: list[ResponsePart] = []
+    if thought := message.reasoning_content or message.reasoning:
+        parts.append(ResponsePart("reasoning", thought))
+    if message.content:
+        parts.append(ResponsePart("text", message.content))
+    if message.refusal:
+        parts.append(ResponsePart("refusal", message.refusal))
+    for call in message.tool_calls or ():
+        function = call.function
+        name, arguments = (function.name, function.arguments) if function else ("", "")
+        parts.append(ResponsePart("tool", arguments or "", call.id or "", name or ""))
+    return parts
+
+
+def write_response(response: ChatResponse) -> bytes:
+    """The body of a chat completion."""
+    body: dict[str, object] = {
+        "id": response.id,
+        "object": "chat.completion",
+        "created": response.created,
+        "model": response.model,
+        "choices": [_write_choice(choice, number) for number, choice in enumerate(response.choices)],
+    }
+    if response.usage is not None:
+        body["usage"] = usage_out(response.usage)
+    return msgspec.json.encode(body)
+
+
+def _write_choice(choice: Choice, number: int) -> dict[str, object]:
+    texts = {
+        kind: "".join(part.text for part in choice.parts if part.kind == kind)
+        for kind in ("text", "refusal", "reasoning")
+    }
+    calls = [
+        {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.text}}
+        for part in choice.parts
+        if part.kind == "tool"
+    ]
+    message: dict[str, object] = {"role": "assistant", "content": texts["text"] or (None if calls else "")}
+    message["refusal"] = texts["refusal"] or None
+    if texts["reasoning"]:
+        message["reasoning_content"] = texts["reasoning"]
+    if calls:
+        message["tool_calls"] = calls
+    return {
+        "index": number,
+        "message": message,
+        "logprobs": _logprobs(choice),
+        "finish_reason": choice.finish_reason or None,
+    }
+
+
+def _logprobs(choice: Choice) -> dict[str, object] | None:
+    """Streamed log probabilities come in pieces, a list each for content and refusal: joined again."""
+    joined: dict[str, object] = {}
+    for opaque in choice.opaque:
+        found = opaque.data.get("logprobs") if opaque.dialect == NAME else None
+        for field, value in (found if isinstance(found, dict) else {}).items():
+            known = joined.get(field)
+            joined[field] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value or known
+    return joined or None

@@ -1,0 +1,209 @@
+"""The streamed answer, both ways: chunks to canonical events, canonical events to chunks. Sans-I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from continuum.chat import (
+    Failed,
+    Finished,
+    Opaque,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    ToolArgsDelta,
+    UsageReported,
+)
+from continuum.dialects.openai_chat.errors import read_stream_error, write_error
+from continuum.dialects.openai_chat.wire import NAME, decode_chunk, usage_in, usage_out
+from continuum.errors import UpstreamProtocolError
+
+if TYPE_CHECKING:
+    from continuum.chat import Event, PartKind
+    from continuum.dialects.openai_chat.wire import ChunkChoice, WireMessage, WireToolCall
+
+__all__ = ["DONE", "StreamReader", "StreamWriter"]
+
+DONE = b"[DONE]"
+_encode = msgspec.json.encode
+
+
+class _OpenChoice:
+    """What is open in one choice: the text-like part being written, and the tool calls by their wire index."""
+
+    __slots__ = ("kind", "next_index", "part", "tools")
+
+    def __init__(self) -> None:
+        self.next_index = 0
+        self.kind: PartKind | None = None
+        self.part = 0
+        self.tools: dict[int, int] = {}
+
+
+class StreamReader:
+    """Chunk payloads in, events out. `finished` turns true once every choice that began has said why it ended."""
+
+    def __init__(self) -> None:
+        self._started = False
+        self._choices: dict[int, _OpenChoice] = {}
+        self._ended: set[int] = set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete as far as its content goes."""
+        return bool(self._ended) and self._ended >= self._choices.keys()
+
+    def read(self, data: bytes) -> list[Event]:
+        """The events of one chunk. Raises UpstreamProtocolError for what is not a JSON object."""
+        try:
+            chunk = decode_chunk(data)
+        except msgspec.ValidationError:
+            return self._unusual(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise UpstreamProtocolError("the backend sent an event that is not JSON") from None
+        events: list[Event] = []
+        if chunk.error is not None:
+            return [Failed(read_stream_error(chunk.error))]
+        if not self._started:
+            self._started = True
+            events.append(Started(chunk.id or "", chunk.model or "", int(chunk.created or 0)))
+        for choice in chunk.choices or ():
+            self._read_choice(choice, events)
+        if chunk.usage is not None:
+            events.append(UsageReported(usage_in(chunk.usage)))
+        return events
+
+    def _unusual(self, data: bytes) -> list[Event]:
+        """JSON, but not of the shape this file knows: carried whole for clients of this dialect."""
+        value = msgspec.json.decode(data)
+        if not isinstance(value, dict):
+            raise UpstreamProtocolError("the backend sent an event that is not a JSON object")
+        if value.get("error") is not None:
+            return [Failed(read_stream_error(value["error"]))]
+        return [Opaque(NAME, {"chunk": value})]
+
+    def _read_choice(self, choice: ChunkChoice, events: list[Event]) -> None:
+        number = choice.index
+        state = self._choices.get(number)
+        if state is None:
+            state = self._choices[number] = _OpenChoice()
+        delta = choice.delta
+        if delta is not None:
+            self._read_delta(delta, number, state, events)
+        if choice.logprobs is not None:
+            events.append(Opaque(NAME, {"logprobs": choice.logprobs}, number))
+        if choice.finish_reason:
+            self._close_text(state, number, events)
+            events.extend(PartEnded(part, number) for part in state.tools.values())
+            state.tools = {}
+            self._ended.add(number)
+            events.append(Finished(choice.finish_reason, number))
+
+    def _read_delta(self, delta: WireMessage, number: int, state: _OpenChoice, events: list[Event]) -> None:
+        thought = delta.reasoning_content or delta.reasoning
+        if thought:
+            self._open_text("reasoning", state, number, events)
+            events.append(ReasoningDelta(thought, state.part, number))
+        if delta.content:
+            self._open_text("text", state, number, events)
+            events.append(TextDelta(delta.content, state.part, number))
+        if delta.refusal:
+            self._open_text("refusal", state, number, events)
+            events.append(TextDelta(delta.refusal, state.part, number))
+        for position, call in enumerate(delta.tool_calls or ()):
+            self._read_tool_call(call, position, number, state, events)
+
+    def _read_tool_call(
+        self, call: WireToolCall, position: int, number: int, state: _OpenChoice, events: list[Event]
+    ) -> None:
+        wire_index = call.index if call.index is not None else position
+        function = call.function
+        part = state.tools.get(wire_index)
+        if part is None:
+            self._close_text(state, number, events)
+            part = state.tools[wire_index] = state.next_index
+            state.next_index += 1
+            name = (function.name if function else None) or ""
+            events.append(PartStarted(part, "tool", call.id or "", name, number))
+        if function is not None and function.arguments:
+            events.append(ToolArgsDelta(function.arguments, part, number))
+
+    @staticmethod
+    def _open_text(kind: PartKind, state: _OpenChoice, number: int, events: list[Event]) -> None:
+        if state.kind == kind:
+            return
+        StreamReader._close_text(state, number, events)
+        state.kind, state.part = kind, state.next_index
+        state.next_index += 1
+        events.append(PartStarted(state.part, kind, choice=number))
+
+    @staticmethod
+    def _close_text(state: _OpenChoice, number: int, events: list[Event]) -> None:
+        if state.kind is not None:
+            events.append(PartEnded(state.part, number))
+            state.kind = None
+
+
+_TEXT_FIELDS = {"text": "content", "refusal": "refusal"}
+
+
+class StreamWriter:
+    """Events in, chunk payloads out (frame them with `framing.server_sent`; end the stream with DONE)."""
+
+    def __init__(self) -> None:
+        self._head: dict[str, object] = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
+        self._kinds: dict[tuple[int, int], PartKind] = {}
+        self._tools: dict[tuple[int, int], int] = {}
+        self._tool_counts: dict[int, int] = {}
+
+    def write(self, event: Event) -> bytes | None:  # noqa: C901 - one case per event
+        """The chunk that says this event; None where the dialect says nothing."""
+        match event:
+            case TextDelta(text, index, choice):
+                return self._delta({_TEXT_FIELDS[self._kinds[choice, index]]: text}, choice)
+            case ReasoningDelta(text, _, choice):
+                return self._delta({"reasoning_content": text}, choice)
+            case ToolArgsDelta(json, index, choice):
+                call = {"index": self._tools[choice, index], "function": {"arguments": json}}
+                return self._delta({"tool_calls": [call]}, choice)
+            case PartStarted():
+                return self._start_part(event)
+            case Started(answer_id, model, created):
+                self._head.update(id=answer_id, created=created, model=model)
+                return self._delta({"role": "assistant", "content": ""}, 0)
+            case Finished(reason, choice):
+                return self._choice({"delta": {}, "finish_reason": reason}, choice)
+            case UsageReported(usage):
+                return _encode({**self._head, "choices": [], "usage": usage_out(usage)})
+            case Failed(error):
+                return write_error(error)
+            case Opaque(dialect, data, choice) if dialect == NAME:
+                return self._opaque(data, choice)
+            case PartEnded() | Opaque():
+                return None
+
+    def _start_part(self, event: PartStarted) -> bytes | None:
+        place = (event.choice, event.index)
+        self._kinds[place] = event.kind
+        if event.kind != "tool":
+            return None
+        number = self._tools[place] = self._tool_counts.get(event.choice, 0)
+        self._tool_counts[event.choice] = number + 1
+        function = {"name": event.name, "arguments": ""}
+        call = {"index": number, "id": event.id, "type": "function", "function": function}
+        return self._delta({"tool_calls": [call]}, event.choice)
+
+    def _opaque(self, data: dict[str, Any], choice: int) -> bytes:
+        if "chunk" in data:
+            return _encode(data["chunk"])
+        return self._choice({"delta": {}, **data}, choice)
+
+    def _delta(self, delta: dict[str, object], choice: int) -> bytes:
+        return self._choice({"delta": delta, "finish_reason": None}, choice)
+
+    def _choice(self, fields: dict[str, object], choice: int) -> bytes:
+        return _encode({**self._head, "choices": [{"index": choice, **fields}]})

@@ -1,0 +1,322 @@
+"""Every error Continuum raises, one tree; faces (HTTP, JSON-RPC, CLI) render them, nobody else words them.
+
+ContinuumError                      code, http_status, rpc_code, retryable
+|- CallerError                      the caller must change something
+|  |- InvalidRequest 400            |- Unsupported 400          |- Unauthenticated 401
+|  |- PermissionDenied 403          |- ModelNotFound 404        |- NotFound 404
+|  |- MethodNotAllowed 405          |- RequestTimeout 408       |- ContentTooLarge 413
+|  |- UnsupportedMediaType 415      `- RateLimited 429
+|- RoutingError                     no attempt gave an answer
+|  |- NoBackendAvailable 503        |- AttemptsExhausted 502    `- AttemptsTimedOut 504
+|- UpstreamError                    one attempt failed
+|  |- ConnectFailed                 |- UpstreamTimeout          |- UpstreamProtocolError
+|  |- StaleConnection               |- UpstreamRejected         |- UpstreamThrottled
+|  |- UpstreamDenied                |- UpstreamFailed           `- StreamBroken
+|- ConfigError                      the configuration is not usable
+|  `- ParseError                    its text cannot be read
+|- ShuttingDown 503                 the process is draining
+`- InternalError 500                our fault
+
+Messages are for callers: they never hold a URL, key, header value, path of ours or foreign exception text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "AttemptsExhausted",
+    "AttemptsTimedOut",
+    "CallerError",
+    "ConfigError",
+    "ConfigProblem",
+    "ConnectFailed",
+    "ContentTooLarge",
+    "ContinuumError",
+    "InternalError",
+    "InvalidRequest",
+    "MethodNotAllowed",
+    "ModelNotFound",
+    "NoBackendAvailable",
+    "NotFound",
+    "ParseError",
+    "PermissionDenied",
+    "RateLimited",
+    "RequestTimeout",
+    "RoutingError",
+    "ShuttingDown",
+    "StaleConnection",
+    "StreamBroken",
+    "Unauthenticated",
+    "Unsupported",
+    "UnsupportedMediaType",
+    "UpstreamDenied",
+    "UpstreamError",
+    "UpstreamFailed",
+    "UpstreamProtocolError",
+    "UpstreamRejected",
+    "UpstreamThrottled",
+    "UpstreamTimeout",
+]
+
+
+class ContinuumError(Exception):
+    """Root of the tree. `message` is safe to show to a caller.
+
+    param: the request field at fault. retry_after: seconds until trying again makes sense.
+    details: further plain facts for faces that can carry them.
+    """
+
+    code: str = "internal_error"
+    http_status: int = 500
+    rpc_code: int = -32603
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        self.param = param
+        self.retry_after = retry_after
+        self.details = dict(details or {})
+
+
+class CallerError(ContinuumError):
+    """The caller must change the request; trying again as it is cannot help."""
+
+    code = "invalid_request_error"
+    http_status = 400
+    rpc_code = -32602
+
+
+class InvalidRequest(CallerError):
+    """The request is not well-formed, or a field has a value that cannot be."""
+
+
+class Unsupported(CallerError):
+    """The request is legal, but nothing here can carry it; the message names what."""
+
+    code = "unsupported"
+
+
+class Unauthenticated(CallerError):
+    """A credential is needed and none that is known came."""
+
+    code = "invalid_api_key"
+    http_status = 401
+    rpc_code = -32000
+
+
+class PermissionDenied(CallerError):
+    """The credential is known and does not reach this far."""
+
+    code = "permission_denied"
+    http_status = 403
+
+
+class NotFound(CallerError):
+    """There is nothing at that path."""
+
+    code = "not_found"
+    http_status = 404
+    rpc_code = -32002
+
+
+class ModelNotFound(CallerError):
+    """No backend, alias or rule serves the model."""
+
+    code = "model_not_found"
+    http_status = 404
+    rpc_code = -32602
+
+
+class MethodNotAllowed(CallerError):
+    """The path exists, the verb does not."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
+class RequestTimeout(CallerError):
+    """The caller's request did not arrive in time."""
+
+    code = "request_timeout"
+    http_status = 408
+
+
+class ContentTooLarge(CallerError):
+    """The body is over the limit."""
+
+    code = "content_too_large"
+    http_status = 413
+
+
+class UnsupportedMediaType(CallerError):
+    """The body is of a type or encoding that is not read here."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+
+
+class RateLimited(CallerError):
+    """A limit is used up, ours or (when all of them throttle) the backends'."""
+
+    code = "rate_limit_exceeded"
+    http_status = 429
+    rpc_code = -32603
+
+
+class RoutingError(ContinuumError):
+    """No attempt gave an answer; the request itself may be fine."""
+
+    code = "upstream_error"
+    http_status = 502
+
+
+class NoBackendAvailable(RoutingError):
+    """No backend can be tried; `details` says why each candidate was out."""
+
+    code = "no_backend"
+    http_status = 503
+
+
+class AttemptsExhausted(RoutingError):
+    """Each permitted attempt failed; `details["attempts"]` lists backend and kind of fault."""
+
+
+class AttemptsTimedOut(AttemptsExhausted):
+    """The last attempt ran out of time."""
+
+    code = "upstream_timeout"
+    http_status = 504
+
+
+class UpstreamError(ContinuumError):
+    """One attempt at one backend failed. `counts` says whether that is the backend's fault."""
+
+    code = "upstream_error"
+    http_status = 502
+    retryable = True
+    counts: ClassVar[bool] = True
+
+
+class ConnectFailed(UpstreamError):
+    """No connection: refused, unreachable, no such name, TLS, or a managed server that did not start."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """The backend did not answer in time."""
+
+    code = "upstream_timeout"
+    http_status = 504
+
+
+class UpstreamProtocolError(UpstreamError):
+    """The backend's bytes are not an answer: broken HTTP, broken JSON, cut short."""
+
+
+class StaleConnection(UpstreamProtocolError):
+    """A connection closed without one byte of an answer: tried once more on a fresh one, free of charge."""
+
+    counts = False
+
+
+class UpstreamRejected(UpstreamError):
+    """The backend found the request at fault (400, 404, 413, 422): relayed, never retried."""
+
+    retryable = False
+    counts = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        kind: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code or "invalid_request_error", param=param)
+        self.http_status = status
+        self.kind = kind
+
+
+class UpstreamThrottled(UpstreamError):
+    """The backend answered 429; `retry_after` when it said so."""
+
+    code = "rate_limit_exceeded"
+    http_status = 429
+    counts = False
+
+
+class UpstreamDenied(UpstreamError):
+    """The backend refused our credential (401, 403)."""
+
+    code = "upstream_auth"
+    counts = False
+
+
+class UpstreamFailed(UpstreamError):
+    """The backend answered 5xx or reported an error before the first content."""
+
+
+class StreamBroken(UpstreamError):
+    """The answer broke off after content was passed on: told to the caller, never retried, never hidden."""
+
+    code = "stream_interrupted"
+    retryable = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One fault of a configuration: where, which key, which rule. `rule` names a value only masked."""
+
+    rule: str
+    key: str = ""
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, self.key, self.rule) if part)
+
+
+class ConfigError(ContinuumError):
+    """The configuration has faults: all of them, a line each."""
+
+    code = "VALIDATION_ERROR"
+    http_status = 400
+
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class ParseError(ConfigError):
+    """The configuration's text cannot be read as YAML, TOML or JSON."""
+
+    code = "PARSE_ERROR"
+
+
+class ShuttingDown(ContinuumError):
+    """The process is draining and takes no new calls."""
+
+    code = "shutting_down"
+    http_status = 503
+
+
+class InternalError(ContinuumError):
+    """Our own fault; the log has the rest."""

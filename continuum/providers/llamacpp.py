@@ -1,0 +1,29 @@
+"""llama.cpp's server, as observed on builds of October 2026.
+
+It frees the slot of a dropped request only when that request streams, so it is always streamed; it accepts any
+model name and answers with its own alias; an image for a text model is a 500.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from continuum.providers.base import Provider
+
+if TYPE_CHECKING:
+    from continuum.dialects.openai_chat import ErrorView
+
+__all__ = ["PROVIDER"]
+
+
+def _request_fault(status: int, error: ErrorView) -> bool:
+    return status == 500 and "input is not supported" in error.message
+
+
+PROVIDER = Provider(
+    name="llamacpp",
+    health_path="/health",
+    request_fault=_request_fault,
+    always_stream=True,
+    answers_alias=True,
+)
