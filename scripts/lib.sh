@@ -91,3 +91,15 @@ install_packages() { # install_packages KIND STAMP DIGEST RUN_DIGEST
 # Byte-code for the checkout, whatever PYTHONDONTWRITEBYTECODE says: it halves the time to the first answer.
 # (pip compiled the rest while installing.)
 compile_checkout() { "$VENV/bin/python" -m compileall -q continuum acp cli >&2 </dev/null || true; }
+
+# Node's path, or nothing: $CONTINUUM_NODE, the environment that .ci/run makes, or the system's where it is new enough.
+find_node() {
+    local node
+    for node in ${CONTINUUM_NODE:+"$CONTINUUM_NODE"} "$PWD/.venv-node/bin/node" node; do
+        if "$node" -e 'process.exit(parseInt(process.versions.node) >= 22 ? 0 : 1)' >/dev/null 2>&1 </dev/null; then
+            command -v "$node"
+            return
+        fi
+    done
+    return 1
+}

@@ -1,11 +1,15 @@
 """What every test stands on: the checkout is not importable by accident, and CI lets nothing be skipped."""
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,6 +19,8 @@ sys.path[:] = [entry for entry in sys.path if Path(entry or Path.cwd()).resolve(
 # Set by .ci/run, which installs everything the markers of pyproject.toml speak of.
 NOTHING_IS_OPTIONAL = os.environ.get("CONTINUUM_CI") == "1"
 
+ASYNC_TEST_TIMEOUT_S = 60
+
 
 @pytest.fixture(scope="session")
 def checkout() -> Path:
@@ -22,14 +28,35 @@ def checkout() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def continuum_command() -> str:
+    """The installed console script, which is what clients launch."""
+    return str(Path(sysconfig.get_path("scripts")) / "continuum")
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests under trio, bounded."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = pyfuncitem._fixtureinfo.argnames
+    test = partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in wanted})
+
+    async def bounded() -> None:
+        with trio.fail_after(ASYNC_TEST_TIMEOUT_S):
+            await test()
+
+    trio.run(bounded)
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:  # the generator's return value is the report
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a skipped test is a failed one: a missing Node or model must not pass for a tested one."""
-    report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+    report = yield
     if NOTHING_IS_OPTIONAL and report.skipped and not hasattr(report, "wasxfail"):
         reason = call.excinfo.value if call.excinfo else "no reason given"
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and CI skips nothing: {reason}"
-    return report  # type: ignore[return-value]
+    return report

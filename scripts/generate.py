@@ -1,0 +1,42 @@
+"""Writes the committed files that are made from the code; with --check only tells which of them are out of date."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from continuum import config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def configuration_schema() -> str:
+    return json.dumps(config.json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "schemas/config.schema.json": configuration_schema,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or compare; 1 when a comparison fails."""
+    stale: list[str] = []
+    for name, make in GENERATED.items():
+        path, text = ROOT / name, make()
+        current = path.read_text(encoding="utf-8") if path.exists() else ""
+        if current == text:
+            continue
+        if "--check" in arguments:
+            stale.append(name)
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    for name in stale:
+        print(f"{name} is out of date: run scripts/generate.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""The official Node SDKs as black-box clients of the real process, in front of a scripted upstream."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import http_continuum, scripted_upstream, write_config
+
+HERE = Path(__file__).resolve().parent
+ANSWER = "Every word of this answer is made up."
+CLIENT_TIMEOUT_S = 60
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def node(checkout: Path) -> str:
+    """Node 22 or later beside the installed packages of this folder; see scripts/lib.sh for where it is looked for."""
+    if not (HERE / "node_modules" / "openai").is_dir():
+        pytest.skip("the packages of tests/node are not installed (npm ci)")
+    for candidate in (os.environ.get("CONTINUUM_NODE"), str(checkout / ".venv-node/bin/node"), "node"):
+        path = shutil.which(candidate) if candidate else None
+        if path is None:
+            continue
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+        if told.startswith("v") and int(told[1:].partition(".")[0]) >= 22:
+            return path
+    pytest.skip("Node 22 or later is not installed")
+
+
+def run_client(node: str, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [node, *arguments], cwd=HERE, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def test_openai_for_node(node: str, continuum_command: str, tmp_path: Path) -> None:
+    with (
+        scripted_upstream(tmp_path) as upstream,
+        http_continuum(continuum_command, tmp_path, write_config(tmp_path, upstream)) as (process, url),
+    ):
+        seen = run_client(node, "openai_client.mjs", f"{url}/v1")
+        assert seen["models"] == ["test-model"]
+        assert seen["plain"] == seen["folded"] == seen["afterLeaving"] == "".join(seen["stream"]) == ANSWER
+        assert len(seen["stream"]) > 1
+        assert seen["finish"] == "stop"
+        assert seen["plainUsage"] == seen["streamUsage"] > 0
+        assert seen["unknownModel"]["class"] == "NotFoundError"
+        assert seen["unknownModel"]["status"] == 404
+        assert seen["unknownModel"]["code"] == "model_not_found"
+        assert process.stop() == 0
+
+
+def test_acp_sdk_for_node(node: str, continuum_command: str, tmp_path: Path) -> None:
+    with scripted_upstream(tmp_path) as upstream:
+        config = write_config(tmp_path, upstream)
+        seen = run_client(node, "acp_client.mjs", continuum_command, "--mode", "stdio", "--config", str(config))
+    assert seen["protocolVersion"] == 1
+    assert "".join(seen["chunks"]) == ANSWER
+    assert len(seen["chunks"]) > 1
+    assert seen["stopReason"] == "end_turn"
+    assert seen["unknownMethod"] == -32601
+    assert seen["exitCode"] == 0
