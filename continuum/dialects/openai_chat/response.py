@@ -11,6 +11,7 @@ from continuum.dialects.openai_chat.wire import (
     CompletionChoice,
     WireMessage,
     decode_completion,
+    text_of,
     usage_in,
     usage_out,
 )
@@ -44,8 +45,8 @@ def _read_parts(message: WireMessage) -> list[ResponsePart]:
     parts: list[ResponsePart] = []
     if thought := message.reasoning_content or message.reasoning:
         parts.append(ResponsePart("reasoning", thought))
-    if message.content:
-        parts.append(ResponsePart("text", message.content))
+    if text := text_of(message.content):
+        parts.append(ResponsePart("text", text))
     if message.refusal:
         parts.append(ResponsePart("refusal", message.refusal))
     for call in message.tool_calls or ():

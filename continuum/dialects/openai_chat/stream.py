@@ -19,7 +19,7 @@ from continuum.chat import (
     UsageReported,
 )
 from continuum.dialects.openai_chat.errors import read_stream_error, write_error
-from continuum.dialects.openai_chat.wire import NAME, decode_chunk, usage_in, usage_out
+from continuum.dialects.openai_chat.wire import NAME, decode_chunk, text_of, usage_in, usage_out
 from continuum.errors import UpstreamProtocolError
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ class StreamReader:
         if thought:
             self._open_text("reasoning", state, number, events)
             events.append(ReasoningDelta(thought, state.part, number))
-        if delta.content:
+        if delta.content and (text := text_of(delta.content)):
             self._open_text("text", state, number, events)
-            events.append(TextDelta(delta.content, state.part, number))
+            events.append(TextDelta(text, state.part, number))
         if delta.refusal:
             self._open_text("refusal", state, number, events)
             events.append(TextDelta(delta.refusal, state.part, number))

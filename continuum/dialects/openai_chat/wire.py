@@ -12,7 +12,7 @@ import msgspec
 
 from continuum.chat import Usage
 
-__all__ = ["NAME", "Chunk", "Completion", "WireUsage", "decode_chunk", "decode_completion", "usage_in", "usage_out"]
+__all__ = ["NAME", "Chunk", "Completion", "WireUsage", "decode_chunk", "decode_completion", "text_of", "usage_in", "usage_out"]
 
 NAME = "openai_chat"
 
@@ -49,11 +49,18 @@ class WireToolCall(msgspec.Struct):
 class WireMessage(msgspec.Struct):
     """message{} of an answer, and delta{} of a chunk."""
 
-    content: str | None = None
+    content: str | list[dict[str, Any]] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[WireToolCall] | None = None
+
+
+def text_of(content: str | list[dict[str, Any]] | None) -> str:
+    """The text of a content field; some servers send a list of parts."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
+    return content or ""
 
 
 class ChunkChoice(msgspec.Struct):

@@ -1,0 +1,130 @@
+"""Which models there are and which backends serve each: configured, and asked of the servers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+import trio
+
+from continuum.errors import ContinuumError, UpstreamFailed
+from continuum.providers import ModelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from continuum.backends.backend import Backend
+
+__all__ = ["Catalog", "Served"]
+
+_log = logging.getLogger("continuum.backends")
+
+REFRESH = 60.0
+"""Seconds between two looks at what a server serves."""
+
+REFRESH_EMPTY = 5.0
+"""The same while it serves nothing or does not answer."""
+
+ASK_TIMEOUT = 10.0
+FIRST_LOOK = 3.0
+"""Seconds a caller waits for the first look at all servers before a model counts as unknown."""
+
+
+class Served(NamedTuple):
+    """A backend that serves a model, and the name by which its server knows it."""
+
+    backend: Backend
+    upstream: str
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self.backend.name
+
+
+class Catalog:
+    """The models of all enabled backends. `run` keeps it fresh and lives until cancelled."""
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self._backends = [backend for backend in backends if backend.config.enabled]
+        self._by_name = {backend.name: backend for backend in self._backends}
+        self._discovered: dict[str, dict[str, ModelInfo]] = {}
+        self._asked = {backend.name: trio.Event() for backend in self._backends if not backend.config.models}
+        self._served: dict[str, list[Served]] = {}
+        self._index()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no backend at all."""
+        return not self._backends
+
+    def models(self) -> list[ModelInfo]:
+        """Every model once, in the order of the configuration."""
+        found: dict[str, ModelInfo] = {}
+        for backend in self._backends:
+            known = self._discovered.get(backend.name, {})
+            for model in backend.models:
+                found.setdefault(model, known.get(model) or ModelInfo(model, backend.name))
+        return list(found.values())
+
+    def serving(self, model: str) -> list[Served]:
+        """The backends that serve `model`, which may be `backend/model` to name one of them."""
+        served = self._served.get(model)
+        if served is not None:
+            return served
+        name, slash, rest = model.partition("/")
+        backend = self._by_name.get(name) if slash else None
+        if backend is None or rest not in backend.models:
+            return []
+        return [Served(backend, backend.models[rest])]
+
+    async def first_look(self) -> None:
+        """Return once every server was asked once, at most FIRST_LOOK seconds from now."""
+        with trio.move_on_after(FIRST_LOOK):
+            for asked in self._asked.values():
+                await asked.wait()
+
+    async def run(self) -> None:
+        """Ask the servers whose models are not configured, again and again."""
+        async with trio.open_nursery() as nursery:
+            for backend in self._backends:
+                if backend.name in self._asked:
+                    nursery.start_soon(self._keep_asking, backend)
+
+    async def _keep_asking(self, backend: Backend) -> None:
+        while True:
+            try:
+                found = await _ask(backend)
+            except ContinuumError as fault:
+                _log.warning("backend %s: models not listed: %s", backend.name, fault.message)
+                found = None
+            if found is not None:
+                self._learn(backend, found)
+            self._asked[backend.name].set()
+            await trio.sleep(REFRESH if found else REFRESH_EMPTY)
+
+    def _learn(self, backend: Backend, found: Iterable[ModelInfo]) -> None:
+        self._discovered[backend.name] = {info.id: info for info in found}
+        backend.models = {model: model for model in self._discovered[backend.name]}
+        self._index()
+
+    def _index(self) -> None:
+        served: dict[str, list[Served]] = {}
+        for backend in self._backends:
+            for model, upstream in backend.models.items():
+                served.setdefault(model, []).append(Served(backend, upstream))
+        self._served = served
+
+
+async def _ask(backend: Backend) -> list[ModelInfo]:
+    with trio.move_on_after(ASK_TIMEOUT):
+        base = await backend.base_url()
+        try:
+            url = backend.url(base, backend.provider.models_path)
+            async with await backend.client.send("GET", url, backend.headers(url)) as response:
+                if response.status != 200:
+                    raise UpstreamFailed(f"the server answered {response.status}")
+                return backend.provider.read_models(await response.read())
+        finally:
+            backend.release()
+    raise UpstreamFailed("the server did not answer in time")

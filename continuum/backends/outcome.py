@@ -1,0 +1,34 @@
+"""How one attempt ended: recorded once, read by everything that keeps count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from continuum.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from continuum.chat import Usage
+    from continuum.errors import ContinuumError
+
+__all__ = ["Outcome"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One attempt's end. error: None when it gave its whole answer. cancelled: its caller left.
+    first_content, total: seconds since the attempt began; first_content is None when none came.
+    """
+
+    backend: str
+    model: str
+    error: ContinuumError | None = None
+    cancelled: bool = False
+    first_content: float | None = None
+    total: float = 0.0
+    usage: Usage | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is the backend's failure."""
+        return isinstance(self.error, UpstreamError) and self.error.counts

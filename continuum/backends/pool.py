@@ -1,0 +1,70 @@
+"""All live backends of one configuration, and the tasks that serve them."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from continuum.backends.backend import Backend
+from continuum.backends.catalog import Catalog
+from continuum.backends.client import UpstreamClient
+from continuum.backends.managed import ManagedServer
+from continuum.backends.transport import stock_transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from continuum.config import BackendConfig, Config
+
+__all__ = ["Pool", "open_pool"]
+
+
+class Pool:
+    """The backends, in the configuration's order, and their catalog of models."""
+
+    def __init__(self, backends: list[Backend]) -> None:
+        self.backends = backends
+        self.catalog = Catalog(backends)
+
+
+@asynccontextmanager
+async def open_pool(config: Config) -> AsyncIterator[Pool]:
+    """The pool at work; leaving closes every connection and ends every managed server."""
+    context = ssl.create_default_context()
+    pool = Pool([_backend(entry, config, context) for entry in config.backends])
+    try:
+        async with trio.open_nursery() as nursery:
+            for backend in pool.backends:
+                if backend.managed is not None:
+                    nursery.start_soon(backend.managed.run)
+            nursery.start_soon(pool.catalog.run)
+            yield pool
+            nursery.cancel_scope.cancel()
+    finally:
+        for backend in pool.backends:
+            await backend.client.aclose()
+
+
+def _backend(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Backend:
+    transport = stock_transport(context, keepalive=config.server.connection_pool_size, idle=config.timeouts.idle)
+    client = UpstreamClient(transport, connect_timeout=config.timeouts.connection)
+    return Backend(entry, client, _managed(entry))
+
+
+def _managed(entry: BackendConfig) -> ManagedServer | None:
+    section = entry.managed
+    if section is None:
+        return None
+    return ManagedServer(
+        entry.name,
+        section.command,
+        entry.base,
+        section.ready_path,
+        section.start_timeout,
+        section.idle_stop,
+        os.environ,
+    )

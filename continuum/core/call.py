@@ -1,0 +1,80 @@
+"""One request as it enters the core, from whichever transport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from continuum.chat import Operation
+from continuum.dialects import DIALECTS, Dialect
+from continuum.errors import Unsupported
+
+if TYPE_CHECKING:
+    from continuum.chat import ChatRequest
+    from continuum.dialects.openai_chat import Envelope
+
+__all__ = ["Call"]
+
+
+class Call:
+    """What is asked, and in which form the answer is wanted.
+
+    It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
+    or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
+    """
+
+    __slots__ = ("dialect", "envelope", "model", "operation", "request", "request_id", "show_usage", "stream")
+
+    def __init__(
+        self,
+        operation: Operation,
+        *,
+        dialect: Dialect,
+        model: str,
+        stream: bool,
+        show_usage: bool,
+        request_id: str,
+        envelope: Envelope | None = None,
+        request: ChatRequest | None = None,
+    ) -> None:
+        self.operation = operation
+        self.dialect = dialect
+        self.model = model
+        self.stream = stream
+        self.show_usage = show_usage
+        self.request_id = request_id
+        self.envelope = envelope
+        self.request = request
+
+    @classmethod
+    def of_chat(cls, request: ChatRequest, *, request_id: str) -> Call:
+        """A streamed call of our own making: its frames are read for their events."""
+        return cls(
+            Operation.CHAT,
+            dialect=DIALECTS["openai_chat"],
+            model=request.model,
+            stream=True,
+            show_usage=True,
+            request_id=request_id,
+            request=request,
+        )
+
+    @classmethod
+    def of_body(cls, operation: Operation, dialect: Dialect, envelope: Envelope, *, request_id: str) -> Call:
+        """A client's own body."""
+        return cls(
+            operation,
+            dialect=dialect,
+            model=envelope.model,
+            stream=envelope.stream,
+            show_usage=envelope.include_usage,
+            request_id=request_id,
+            envelope=envelope,
+        )
+
+    def render(self, dialect: Dialect, *, model: str, stream: bool) -> bytes:
+        """The body for a backend that speaks `dialect` and knows the model as `model`."""
+        if self.envelope is not None and dialect is self.dialect:
+            return self.envelope.render(model=model, stream=stream, include_usage=True)
+        if self.request is None:
+            raise Unsupported("this kind of request cannot be translated for the backend")
+        return dialect.write_request(self.request, model=model, stream=stream)

@@ -1,0 +1,67 @@
+"""The one door to the backends: plan, choose, try, and try elsewhere while nothing was passed on."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from continuum.core.attempt import Attempt
+from continuum.core.classify import exhausted
+from continuum.core.plan import plan
+from continuum.core.reply import Reply
+from continuum.errors import ModelNotFound, NoBackendAvailable, UpstreamError
+from continuum.selection import STRATEGIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from continuum.backends import Pool, Served
+    from continuum.config import Config
+    from continuum.core.call import Call
+    from continuum.core.plan import Plan
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger("continuum.core")
+
+MAX_ATTEMPTS = 2
+"""Backends that one call may be tried at."""
+
+
+class Engine:
+    """Answers calls with the backends of one pool."""
+
+    def __init__(self, config: Config, pool: Pool) -> None:
+        self._config = config
+        self._catalog = pool.catalog
+        self._strategy = STRATEGIES[config.routing.selection_strategy].make()
+
+    async def open(self, call: Call) -> Reply:
+        """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
+        chosen = await self._plan(call)
+        failures: list[tuple[str, UpstreamError]] = []
+        candidates: Sequence[Served] = [served for served in chosen.served if not served.backend.full]
+        if not candidates:
+            raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
+        while candidates and len(failures) < MAX_ATTEMPTS:
+            served = self._strategy.choose(candidates)
+            attempt = Attempt(call, served, self._config.timeouts)
+            try:
+                await attempt.open()
+            except UpstreamError as fault:
+                _log.warning("%s attempt at %s failed: %s: %s", call.request_id, served.name, fault.code, fault.message)
+                if not fault.retryable:
+                    raise
+                failures.append((served.name, fault))
+                candidates = [each for each in candidates if each is not served]
+            else:
+                return Reply(call, attempt, model=chosen.model, attempts=len(failures) + 1)
+        raise exhausted(failures)
+
+    async def _plan(self, call: Call) -> Plan:
+        aliases = self._config.routing.aliases
+        try:
+            return plan(call.model, aliases, self._catalog)
+        except ModelNotFound:
+            await self._catalog.first_look()  # it may be a server's that was not asked yet
+            return plan(call.model, aliases, self._catalog)

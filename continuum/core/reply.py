@@ -1,0 +1,95 @@
+"""An answer on its way to the caller: whole, or frame by frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from continuum.chat import UsageReported
+from continuum.errors import StreamBroken, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from continuum.chat import Usage
+    from continuum.core.attempt import Attempt
+    from continuum.core.call import Call
+    from continuum.core.frame import Frame
+    from continuum.dialects import Dialect
+
+__all__ = ["Reply"]
+
+
+class Reply:
+    """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
+
+    body: the whole answer in `dialect`, None when it streams. attempts: how many backends were asked.
+    """
+
+    def __init__(self, call: Call, attempt: Attempt, *, model: str, attempts: int) -> None:
+        self.model = model
+        self.attempts = attempts
+        self._attempt = attempt
+        self._show_usage = call.show_usage
+        self._batch: list[Frame] = []
+        self._next = 0
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that answers."""
+        return self._attempt.backend.name
+
+    @property
+    def dialect(self) -> Dialect:
+        """The wire format of `body` and of frames' `raw`."""
+        return self._attempt.dialect
+
+    @property
+    def body(self) -> bytes | None:
+        """The whole answer, or None."""
+        return self._attempt.body
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was used, as far as the backend has said."""
+        return self._attempt.usage
+
+    async def frames(self) -> Sequence[Frame]:
+        """The frames that are here now, after waiting for one; empty at the answer's end. Raises StreamBroken."""
+        while True:
+            try:
+                frames = await self._attempt.receive()
+            except UpstreamError as fault:
+                raise StreamBroken(fault.message) from None
+            if not frames or self._show_usage:
+                return frames
+            if shown := [frame for frame in frames if not _only_usage(frame)]:
+                return shown
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        if self._next >= len(self._batch):
+            self._batch, self._next = list(await self.frames()), 0
+            if not self._batch:
+                raise StopAsyncIteration
+        frame = self._batch[self._next]
+        self._next += 1
+        return frame
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the upstream and record the outcome."""
+        await self._attempt.close()
+
+
+def _only_usage(frame: Frame) -> bool:
+    return len(frame.events) == 1 and isinstance(frame.events[0], UsageReported)
