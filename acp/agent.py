@@ -1,0 +1,40 @@
+"""What every method works on: the client's end, the handshake's outcome, the requests in flight, the sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from .client import Client
+from .hosting import Hosting
+from .inbound import InFlight
+from .jsonrpc import NOT_FOUND, JsonObject, RpcError
+
+if TYPE_CHECKING:
+    from .session import Session, SessionTable
+
+__all__ = ["Agent"]
+
+
+class Agent:
+    """One connection's agent."""
+
+    def __init__(self, client: Client, hosting: Hosting) -> None:
+        self.client = client
+        self.in_flight = InFlight()
+        self.initialized = trio.Event()
+        self.client_capabilities: JsonObject = {}
+        self._hosting = hosting
+
+    async def sessions(self) -> SessionTable:
+        """The sessions, as soon as there is an instance to serve them. RpcError: there will be none."""
+        return await self._hosting.sessions()
+
+    def session(self, ident: str) -> Session:
+        """An open session. RpcError -32002: there is none of that id."""
+        table = self._hosting.sessions_if_open
+        session = table.find(ident) if table else None
+        if session is None:
+            raise RpcError(NOT_FOUND, "Resource not found: no such session", {"sessionId": ident[:256]})
+        return session

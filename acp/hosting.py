@@ -1,0 +1,107 @@
+"""The way from "initialize was answered" to "sessions can be had": configuration, instance, session table, once.
+
+This file is part of the start: what the way takes is imported by name, after the first answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from continuum.errors import ConfigError, ContinuumError
+
+from .jsonrpc import INTERNAL_ERROR, RpcError
+from .lazy import load_target
+
+if TYPE_CHECKING:
+    from continuum.config import Config
+
+    from .host import Host
+    from .session import SessionTable, Settings
+
+__all__ = ["Hosting", "OpenHost"]
+
+OpenHost = Callable[["Config"], AbstractAsyncContextManager["Host"]]
+
+_UNUSABLE: Final = 1
+_CONFIG_FAULT: Final = 2
+_GRACE_UNTIL_LOADED: Final = 3.0  # seconds; with no session there is no turn that could need more
+
+
+class Hosting:
+    """Loads once, when asked to `begin`. A failure is told to every session request and does not end the process."""
+
+    def __init__(self, load: Callable[[], Config], open_host: OpenHost | None = None) -> None:
+        self._load = load
+        self._open_host = open_host
+        self._sessions: SessionTable | None = None
+        self._fault = ""
+        self._wanted = trio.Event()
+        self._settled = trio.Event()  # there are sessions, or it is known that there will be none
+        self._closing = trio.Event()
+        self._done = trio.Event()
+        self.eof_grace = _GRACE_UNTIL_LOADED
+        self.exit_code = 0
+
+    @property
+    def sessions_if_open(self) -> SessionTable | None:
+        """The session table, None while there is none."""
+        return self._sessions
+
+    def begin(self) -> None:
+        """Load now, if that has not begun."""
+        self._wanted.set()
+
+    async def sessions(self) -> SessionTable:
+        """Load if nobody asked for it yet, and wait. RpcError: there will be no sessions, and why."""
+        self.begin()
+        await self._settled.wait()
+        if self._sessions is None:
+            raise RpcError(INTERNAL_ERROR, self._fault)
+        return self._sessions
+
+    async def close(self) -> None:
+        """Nobody will ask for a session any more: wait until the configuration is judged and the instance down."""
+        self._closing.set()
+        self.begin()
+        await self._done.wait()
+
+    async def run(self) -> None:
+        """Serve from `begin` to `close`. What breaks an instance while it runs is raised here."""
+        await self._wanted.wait()
+        try:
+            await self._serve()
+        except ContinuumError as error:
+            if self._sessions is not None:
+                raise
+            self._give_up(error)
+        self._settled.set()
+        self._done.set()
+
+    async def _serve(self) -> None:
+        config, settings, open_host = await trio.to_thread.run_sync(self._prepare, abandon_on_cancel=True)
+        self.eof_grace = settings.eof_grace
+        if self._closing.is_set():
+            return
+        async with open_host(config) as host:
+            table: type[SessionTable] = load_target("continuum.acp.session:SessionTable")
+            self._sessions = table(host, settings)
+            self._settled.set()
+            await self._closing.wait()
+
+    def _prepare(self) -> tuple[Config, Settings, OpenHost]:
+        """In a thread: what reads files and imports the rest, so that the client is heard meanwhile."""
+        config = self._load()
+        settings: type[Settings] = load_target("continuum.acp.session:Settings")
+        open_host: OpenHost = self._open_host or load_target("continuum.runtime:open_instance")
+        return config, settings.of(config.acp), open_host
+
+    def _give_up(self, error: ContinuumError) -> None:
+        self._fault = error.message
+        self.exit_code = _CONFIG_FAULT if isinstance(error, ConfigError) else _UNUSABLE
+        for line in error.message.splitlines():
+            print(f"continuum: {line}", file=sys.stderr)  # noqa: T201 (the IDE shows stderr; logging is not set up)

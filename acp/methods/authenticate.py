@@ -1,0 +1,15 @@
+"""authenticate: nothing here needs the user's credentials, so whatever method a client names is fine."""
+
+from __future__ import annotations
+
+from ..agent import Agent
+from ..inbound import Inbound
+from ..jsonrpc import JsonObject
+
+__all__ = ["handle"]
+
+
+def handle(agent: Agent, call: Inbound) -> JsonObject:
+    """Accept."""
+    del agent, call
+    return {}

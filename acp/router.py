@@ -1,0 +1,64 @@
+"""The method table: every ACP method, one row and one file each.
+
+A row's file is imported at its first use (lazy.py), so that `initialize` is answered
+before anything but the standard library and trio is loaded. To add a method: a file under methods/ and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .jsonrpc import JsonObject
+from .lazy import load_target
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .inbound import Inbound
+
+__all__ = ["METHODS", "AcpMethodRouter", "Handler", "Method"]
+
+# Runs up to the first thing it must wait for as soon as its line is read, so a later line finds its effect.
+# Gives the answer, or an awaitable of it that the connection runs in a task.
+Handler = Callable[["Agent", "Inbound"], JsonObject | Awaitable[JsonObject]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row. module: the file under methods/ whose `handle` serves it.
+
+    early: allowed before initialize. notification: acts without an id too, and then never waits.
+    """
+
+    name: str
+    module: str
+    early: bool = False
+    notification: bool = False
+
+
+METHODS: Final = (
+    Method("initialize", "initialize", early=True),
+    Method("authenticate", "authenticate"),
+    Method("session/new", "session_new"),
+    Method("session/prompt", "session_prompt"),
+    Method("session/cancel", "session_cancel", notification=True),
+    Method("session/set_config_option", "session_set_config_option"),
+    Method("$/cancel_request", "cancel_request", early=True, notification=True),
+)
+
+
+class AcpMethodRouter:
+    """Finds a method's row and its handler."""
+
+    def __init__(self, methods: tuple[Method, ...] = METHODS) -> None:
+        self._methods = {method.name: method for method in methods}
+
+    def find(self, name: str) -> Method | None:
+        """The row, None for a method that is not served."""
+        return self._methods.get(name)
+
+    def handler(self, method: Method) -> Handler:
+        """The row's handler; its file is imported now if it was not before."""
+        handler: Handler = load_target(f"continuum.acp.methods.{method.module}:handle")
+        return handler

@@ -1,0 +1,120 @@
+"""The params of the methods as typed records, the wire's names in the wire's spelling. No behaviour.
+
+msgspec's, not pydantic's: they are read once per request and must not cost the start anything.
+Not imported before `initialize` is answered, which reads its own params.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from .jsonrpc import INVALID_PARAMS, RpcError
+
+__all__ = [
+    "Audio",
+    "CancelSession",
+    "ContentBlock",
+    "EmbeddedResource",
+    "Image",
+    "NewSession",
+    "Prompt",
+    "ResourceContents",
+    "ResourceLink",
+    "SetConfigOption",
+    "Text",
+    "read_params",
+]
+
+
+class _Record(msgspec.Struct, rename="camel"):
+    """Fields that are not named here, `_meta` among them, are let pass."""
+
+
+class Text(_Record, tag="text", tag_field="type"):
+    """Text, Markdown by convention."""
+
+    text: str
+
+
+class Image(_Record, tag="image", tag_field="type"):
+    """A picture; data is base64."""
+
+    data: str
+    mime_type: str
+    uri: str | None = None
+
+
+class Audio(_Record, tag="audio", tag_field="type"):
+    """Sound; data is base64. Known in order to be refused by name."""
+
+    data: str
+    mime_type: str
+
+
+class ResourceLink(_Record, tag="resource_link", tag_field="type"):
+    """Something the agent may look up itself."""
+
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+
+
+class ResourceContents(_Record):
+    """A resource's content: text, or base64 in blob."""
+
+    uri: str
+    text: str | None = None
+    blob: str | None = None
+    mime_type: str | None = None
+
+
+class EmbeddedResource(_Record, tag="resource", tag_field="type"):
+    """A resource sent along."""
+
+    resource: ResourceContents
+
+
+ContentBlock = Text | Image | Audio | ResourceLink | EmbeddedResource
+
+
+class NewSession(_Record):
+    """session/new. Some clients leave mcpServers out."""
+
+    cwd: str
+    mcp_servers: list[dict[str, Any]] = []
+    additional_directories: list[str] = []
+
+
+class Prompt(_Record):
+    """session/prompt."""
+
+    session_id: str
+    prompt: list[ContentBlock]
+
+
+class CancelSession(_Record):
+    """session/cancel."""
+
+    session_id: str
+
+
+class SetConfigOption(_Record):
+    """session/set_config_option."""
+
+    session_id: str
+    config_id: str
+    value: str | bool
+
+
+_R = TypeVar("_R", bound=_Record)
+
+
+def read_params(kind: type[_R], params: object) -> _R:
+    """The params as a record. RpcError -32602 names the field at fault."""
+    try:
+        return msgspec.convert({} if params is None else params, kind)
+    except msgspec.ValidationError as error:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: {error}") from error

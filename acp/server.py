@@ -1,0 +1,123 @@
+"""The stdio agent as a process: from two descriptors to an exit code.
+
+Imports only what `initialize` needs; everything else is loaded by name behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .agent import Agent
+from .client import Client
+from .connection import Connection
+from .hosting import Hosting, OpenHost
+from .router import AcpMethodRouter
+from .transport.stdio import StdioTransport
+
+if TYPE_CHECKING:
+    from continuum.config import Config
+
+__all__ = ["main", "serve"]
+
+_log: Final = logging.getLogger("continuum.acp")
+
+# What leaving may take at most, in seconds: with acp.eof_grace at its default this stays below five.
+_CANCEL_TIME: Final = 0.75
+_FLUSH_TIME: Final = 0.5
+_CLOSE_TIME: Final = 0.5
+
+_GREETING: Final = (
+    "continuum: waiting for an ACP client on stdin (JSON-RPC, one object a line); "
+    "for an HTTP server: continuum --mode http\n"
+)
+
+
+def main(*, in_fd: int, out_fd: int, load: Callable[[], Config]) -> int:
+    """Serve on two descriptors (descriptors.claim_stdio) until the client leaves; the exit code."""
+    if os.isatty(in_fd):
+        sys.stderr.write(_GREETING)
+    try:
+        return trio.run(partial(serve, in_fd=in_fd, out_fd=out_fd, load=load))
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # noqa: BLE001 (the transport's outermost frame: one line, no traceback)
+        _log.error("the agent ended on a fault of its own", exc_info=True)
+        return 1
+
+
+async def serve(*, in_fd: int, out_fd: int, load: Callable[[], Config], open_host: OpenHost | None = None) -> int:
+    """Serve one client until it leaves; the exit code.
+
+    load: makes the configuration; called once, in a thread, after `initialize` was answered. open_host: how an
+    instance comes from it, continuum.runtime.open_instance by default. The descriptors are borrowed.
+    """
+    transport = StdioTransport(in_fd, out_fd)
+    try:
+        return await _Process(transport, Hosting(load, open_host)).run()
+    finally:
+        transport.close()
+
+
+class _Process:
+    """The tasks of one connection, and the order in which they end."""
+
+    def __init__(self, transport: StdioTransport, hosting: Hosting) -> None:
+        self._transport = transport
+        self._hosting = hosting
+        self._agent = Agent(Client(transport), hosting)
+        self._reading = trio.CancelScope()
+        self._grace = trio.CancelScope()
+
+    async def run(self) -> int:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write)
+            nursery.start_soon(self._heed_signals)
+            nursery.start_soon(self._hosting.run)
+            nursery.start_soon(self._load_after_handshake)
+            with self._reading:
+                await Connection(self._agent, self._transport, AcpMethodRouter(), nursery).run()
+            await self._wind_down()
+            nursery.cancel_scope.cancel()
+        return self._hosting.exit_code
+
+    async def _write(self) -> None:
+        await self._transport.write_forever()
+        self._leave()  # nobody listens any more
+
+    async def _heed_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for _ in signals:
+                self._leave()
+
+    async def _load_after_handshake(self) -> None:
+        await self._agent.initialized.wait()
+        await self._transport.flush()
+        self._hosting.begin()
+
+    def _leave(self) -> None:
+        self._reading.cancel()
+        self._grace.cancel()
+
+    async def _wind_down(self) -> None:
+        """No more requests come: let the running ones end, cancel them, let the answers out, take all down."""
+        self._grace.deadline = trio.current_time() + self._hosting.eof_grace
+        with self._grace:
+            await self._agent.in_flight.wait_empty()
+        self._agent.in_flight.cancel_all()
+        with trio.move_on_after(_CANCEL_TIME):
+            await self._agent.in_flight.wait_empty()
+        with trio.move_on_after(_FLUSH_TIME):
+            await self._transport.flush()
+        with trio.move_on_after(_CLOSE_TIME):
+            await self._hosting.close()

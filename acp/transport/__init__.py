@@ -1,0 +1,1 @@
+"""How messages reach the agent: one file per kind of channel."""

@@ -1,0 +1,53 @@
+"""One turn: the session's conversation to the engine, the answer to the client as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import uuid4
+
+from continuum.chat import ChatRequest, Fold, Message
+from continuum.core import Call
+from continuum.errors import ModelNotFound
+
+from .client import Client
+from .session import Session, SessionTable
+from .updates import Updates
+
+__all__ = ["take_turn"]
+
+_STOP_REASONS: Final[Mapping[str, str]] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "content_filter": "refusal",
+}
+
+
+async def take_turn(table: SessionTable, session: Session, prompt: Message, client: Client) -> str:
+    """Ask, tell the client, remember; the stop reason. ContinuumError: the answer did not come, or broke off.
+
+    However it ends, cancelled included, the session's history then holds what the client was shown.
+    """
+    updates, answer = Updates(session.id), Fold()
+    call = Call.of_chat(_request(table, session, prompt), request_id=str(uuid4()))
+    try:
+        async with await table.host.engine.open(call) as reply:
+            async for frame in reply:
+                for event in frame.events:
+                    answer.add(event)
+                    update = updates.of(event)
+                    if update is not None:
+                        await client.notify("session/update", update)
+    finally:
+        session.remember(prompt, answer.response)
+    choices = answer.response.choices
+    return _STOP_REASONS.get(choices[0].finish_reason if choices else "", "end_turn")
+
+
+def _request(table: SessionTable, session: Session, prompt: Message) -> ChatRequest:
+    model = table.model_of(session)
+    if model is None:
+        raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
+    system = table.settings.system_prompt
+    opening = [Message.of_text("system", system)] if system else []
+    return ChatRequest(model, [*opening, *session.history, prompt])
