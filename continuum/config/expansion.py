@@ -1,0 +1,59 @@
+"""`${VAR}` and `${VAR:-default}` in a file's string values; `$${` stands for `${`. Values of variables are never shown."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from continuum.config.section import Group, Path
+from continuum.config.shape import from_text
+
+_REFERENCE = re.compile(
+    r"\$\$\{(?P<escaped>)"
+    r"|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<given>:-(?P<default>[^}]*))?\}|(?P<broken>))"
+)
+_MALFORMED = "malformed reference: write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A reference that cannot be expanded: where, and what is wrong."""
+
+    path: Path
+    rule: str
+
+
+def expand(root: type[Group], data: object, environ: Mapping[str, str]) -> tuple[object, list[Missing]]:
+    """Plain data with its references expanded, and every one that could not be (left as written)."""
+    missing: list[Missing] = []
+
+    def walk(value: object, path: Path) -> object:
+        if isinstance(value, dict):
+            return {key: walk(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [walk(inner, (*path, index)) for index, inner in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        faults = list(_faults(value, environ))
+        if faults:
+            missing.extend(Missing(path, rule) for rule in faults)
+            return value
+        text = _REFERENCE.sub(lambda match: _expansion(match, environ), value)
+        whole = _REFERENCE.fullmatch(value)
+        return from_text(root, path, text) if whole and whole["name"] else text
+
+    return walk(data, ()), missing
+
+
+def _faults(text: str, environ: Mapping[str, str]) -> Iterator[str]:
+    for match in _REFERENCE.finditer(text):
+        if match["broken"] is not None:
+            yield _MALFORMED
+        elif match["name"] and match["name"] not in environ and match["given"] is None:
+            yield f"environment variable {match['name']} is not set"
+
+
+def _expansion(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    if match["escaped"] is not None:
+        return "${"
+    value = environ.get(match["name"], "")
+    return value if value or match["given"] is None else match["default"]

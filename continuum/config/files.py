@@ -1,0 +1,42 @@
+"""Where the configuration file is. Standard library only: this runs before anything else is imported."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from continuum.errors import ConfigError, ConfigProblem
+
+VARIABLE = "CONTINUUM_CONFIG"
+SUFFIXES = (".yaml", ".yml", ".toml")
+
+
+def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The file to read, or None where there is none (which is legal).
+
+    `explicit` is what the command line named; it and $CONTINUUM_CONFIG must exist: ConfigError when they do not.
+    Relative names are taken from `cwd`.
+    """
+    named = explicit or environ.get(VARIABLE)
+    if named:
+        path = cwd / named
+        if not path.exists():
+            rule = "no such file" if explicit else f"no such file (named by ${VARIABLE})"
+            raise ConfigError([ConfigProblem(rule, file=named)])
+        return path if path.is_absolute() and Path(named).is_absolute() else _short(path, cwd)
+    return next((_short(path, cwd) for path in _candidates(environ, cwd) if path.is_file()), None)
+
+
+def _short(path: Path, cwd: Path) -> Path:
+    """The path as people write it where that names the same file: relative when `cwd` is the process's own."""
+    return path.relative_to(cwd) if cwd == Path.cwd() and path.is_relative_to(cwd) else path
+
+
+def _candidates(environ: Mapping[str, str], cwd: Path) -> Iterator[Path]:
+    stems = [cwd / "continuum", cwd / "config", Path("/etc/continuum/config")]
+    user = environ.get("XDG_CONFIG_HOME", "")
+    if Path(user).is_absolute():
+        stems.insert(2, Path(user) / "continuum" / "config")
+    elif Path(environ.get("HOME", "")).is_absolute():
+        stems.insert(2, Path(environ["HOME"]) / ".config" / "continuum" / "config")
+    for stem in stems:
+        for suffix in SUFFIXES:
+            yield stem.with_name(stem.name + suffix)

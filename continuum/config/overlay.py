@@ -1,0 +1,123 @@
+"""What the command line and the environment lay over the file: nested mappings that know where each value came from."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_origin
+
+from continuum.config.model import SECTIONS, Config
+from continuum.config.section import Path
+from continuum.config.shape import from_text, is_container, types_at
+from continuum.errors import ConfigError, ConfigProblem
+
+PREFIX = "CONTINUUM_"
+SEPARATOR = "__"
+COMMAND_LINE = "command line"
+
+
+class Overlay(dict[str, Any]):
+    """A nested mapping; `origins` says for a path which variable or option set it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.origins: dict[Path, str] = {}
+
+    def put(self, path: Path, value: object, origin: str) -> None:
+        """Set one value."""
+        nested: dict[Any, Any] = {path[-1]: value}
+        for part in reversed(path[:-1]):
+            nested = {part: nested}
+        self._lay(nested)
+        self.origins[path] = origin
+
+    def _lay(self, layer: Mapping[str, object]) -> None:
+        self.update(lay(dict(self), layer))
+
+    def add(self, layer: Mapping[str, object]) -> None:
+        """Lay a further mapping over this one; it wins."""
+        self._lay(layer)
+        origins = layer.origins if isinstance(layer, Overlay) else {(key,): COMMAND_LINE for key in layer}
+        self.origins.update(origins)
+
+
+def merge(*layers: Mapping[str, object]) -> Overlay:
+    """Several layers as one; a later one wins."""
+    merged = Overlay()
+    for layer in layers:
+        merged.add(layer)
+    return merged
+
+
+def option(name: str, key: str, value: object) -> Overlay:
+    """What one command-line option sets: `option("--bind", "server.bind_address", "127.0.0.1:0")`."""
+    made = Overlay()
+    made.put(tuple(key.split(".")), value, name)
+    return made
+
+
+def from_environ(environ: Mapping[str, str]) -> Overlay:
+    """The variables `CONTINUUM_SECTION__KEY`, for the sections there are; every other variable is left alone."""
+    made, problems = Overlay(), []
+    for name in sorted(environ):
+        section, separator, rest = name.removeprefix(PREFIX).lower().partition(SEPARATOR)
+        if name.startswith(PREFIX) and separator and section in SECTIONS:
+            problems += _put_text(made, (section, *rest.split(SEPARATOR)), environ[name], name)
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
+def from_sets(settings: Sequence[str]) -> Overlay:
+    """The options `--set SECTION.KEY=VALUE`, a later one winning."""
+    made, problems = Overlay(), []
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not all(key.split(".")):
+            problems.append(ConfigProblem("must look like SECTION.KEY=VALUE", key[:60], "--set"))
+        else:
+            problems += _put_text(made, tuple(key.strip().split(".")), text, "--set")
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
+def _put_text(made: Overlay, keys: tuple[str, ...], text: str, origin: str) -> Iterable[ConfigProblem]:
+    path = _indexed(keys)
+    if not is_container(Config, path):
+        made.put(path, from_text(Config, path, text), origin)
+        return []
+    try:
+        made.put(path, json.loads(text), origin)
+    except (ValueError, RecursionError):
+        return [ConfigProblem('must be JSON, such as ["a", "b"]', ".".join(keys), origin)]
+    return []
+
+
+def _indexed(keys: tuple[str, ...]) -> Path:
+    """The keys with the positions in lists as numbers."""
+    path: Path = ()
+    for key in keys:
+        position = key.isascii() and key.isdigit() and any(get_origin(each) is list for each in types_at(Config, path))
+        path = (*path, int(key) if position else key)
+    return path
+
+
+def lay(base: object, layer: object) -> Any:
+    """`layer` over `base`: mappings are merged, numbers name items of a list, anything else is replaced."""
+    if not isinstance(layer, Mapping):
+        return layer
+    if isinstance(base, list) and layer and all(isinstance(key, int) for key in layer):
+        return _lay_items(base, layer)
+    merged = dict(base) if isinstance(base, Mapping) else {}
+    for key, value in layer.items():
+        merged[key] = lay(merged.get(key), value)
+    return merged
+
+
+def _lay_items(base: list[Any], layer: Mapping[int, object]) -> list[Any]:
+    items = list(base)
+    for index in sorted(layer):
+        if index < len(items):
+            items[index] = lay(items[index], layer[index])
+        elif index == len(items):
+            items.append(lay(None, layer[index]))
+    return items

@@ -1,0 +1,56 @@
+"""The configuration's JSON Schema (draft 7): no references, no null alternatives, every key described."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from continuum.config.model import SECTIONS, Config
+from continuum.config.types import Bytes, Seconds
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+def json_schema() -> dict[str, Any]:
+    """Schema of the whole configuration file; the same for the same classes, key for key."""
+    raw = Config.model_json_schema(schema_generator=_Generator)
+    schema = _flat(raw, raw.get("$defs", {}))
+    schema["properties"] = {
+        name: {**schema["properties"][name], "description": info.description} for name, info in SECTIONS.items()
+    }
+    return {"$schema": _DRAFT, "title": "Continuum configuration", **schema}
+
+
+class _Generator(GenerateJsonSchema):
+    """An optional key is one that may be left out, not one that may be null; defaults are shown as people write them."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def encode_default(self, dft: Any) -> Any:
+        return dft.text if isinstance(dft, (Seconds, Bytes)) else super().encode_default(dft)
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+
+def _flat(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with references replaced by what they name, and without titles made from class names."""
+    flat = {key: value for key, value in schema.items() if key not in {"$ref", "$defs", "title"}}
+    if "$ref" in schema:
+        flat = {**_flat(definitions[schema["$ref"].rpartition("/")[2]], definitions), **flat}
+    if "description" in flat:
+        flat["description"] = flat["description"].partition("\n")[0]
+    for key in ("items", "additionalProperties", "propertyNames"):
+        if isinstance(flat.get(key), dict):
+            flat[key] = _flat(flat[key], definitions)
+    if "properties" in flat:
+        flat["properties"] = {name: _flat(inner, definitions) for name, inner in flat["properties"].items()}
+    return flat

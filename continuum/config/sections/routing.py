@@ -1,0 +1,46 @@
+"""The section `routing`: which backend a request goes to."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from continuum.config.section import Group, Reload, Section
+from continuum.config.types import Word, one_of
+from continuum.selection import DEFAULT, STRATEGIES
+
+StrategyName = Annotated[
+    str, AfterValidator(one_of(STRATEGIES)), WithJsonSchema({"type": "string", "enum": list(STRATEGIES)})
+]
+
+
+class Rule(Group):
+    """Backends for the models of one name pattern."""
+
+    match: Word = Field(description="Name of a model, or a pattern with * and ?.")
+    backends: list[Word] = Field(min_length=1, description="Names of the backends that may answer.")
+    strategy: StrategyName | None = Field(None, description="How one of them is chosen; absent: as everywhere.")
+
+
+class Prefix(Group):
+    """How strategies that look at a prompt's beginning do it."""
+
+    length: int = Field(1024, ge=1, description="Characters of the prompt that are looked at.")
+    max_load_factor: float = Field(
+        1.25, ge=1, allow_inf_nan=False, description="A backend is passed over above this multiple of the mean load."
+    )
+
+
+class Routing(Section, reload=Reload.GRADUAL):
+    """How a backend is chosen for a request, and other names for models."""
+
+    selection_strategy: StrategyName = Field(
+        DEFAULT, description="How one of the backends that could answer is chosen."
+    )
+    aliases: dict[Word, Word] = Field(default={}, description="Other names for models: name to model.")
+    rules: list[Rule] = Field(default=[], description="Backends for some models; the first rule that matches counts.")
+    default_model: Word | None = Field(None, description="The model when a request names none.")
+    affinity_headers: list[Word] = Field(
+        default=["x-session-affinity", "x-session-id"],
+        description="Request headers whose value keeps a session on one backend; the first present counts.",
+    )
+    prefix: Prefix = Field(default_factory=Prefix)
