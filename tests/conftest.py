@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +21,11 @@ sys.path[:] = [entry for entry in sys.path if Path(entry or Path.cwd()).resolve(
 NOTHING_IS_OPTIONAL = os.environ.get("CONTINUUM_CI") == "1"
 
 ASYNC_TEST_TIMEOUT_S = 60
+
+# Time limits per example only measure the neighbours of a shared machine. `--hypothesis-profile=long` is for .ci/long.
+settings.register_profile("default", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=20_000)
+settings.load_profile("default")
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +44,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run `async def` tests under trio, bounded."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
-    wanted = pyfuncitem._fixtureinfo.argnames
+    wanted = inspect.signature(pyfuncitem.obj).parameters
     test = partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in wanted})
 
     async def bounded() -> None:

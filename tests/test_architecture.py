@@ -65,11 +65,13 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "yaml": ("continuum.config.codec",),
 }
 
-# Where imports may stand inside a function: the lazy tables of the start-up path, and what says so itself.
-LAZY = (
-    "continuum",
-    "continuum.cli.main",
-)
+# Where imports may stand inside a function, and why: everything else is imported at the top.
+LAZY: Mapping[str, str] = {
+    "continuum": "public names on demand (PEP 562)",
+    "continuum.acp.lazy": "the start-up table of stdio mode",
+    "continuum.cli.main": "the mode is known before anything is imported",
+    "continuum.config": "public names on demand: finding the file needs no pydantic",
+}
 
 # The only folder whose files may compare with a provider's name.
 PROVIDERS_ROOM = "continuum.providers"
@@ -144,6 +146,8 @@ def imports_of(module: str, tree: ast.AST, *, package: bool, known: frozenset[st
                     yield Import(literal.value, node.lineno, inside)
                 elif module not in LAZY:
                     yield Import("(computed)", node.lineno, nested=True)
+            case _:
+                pass
 
 
 def import_fault(module: str, found: Import) -> str | None:

@@ -17,6 +17,8 @@ LINKS = {"continuum/acp": "../acp", "continuum/cli": "../cli", "scripts/types/co
 # Folders of other people's machines. The one we stand on is added while running.
 ELSEWHERE = re.compile(r"(?<![\w.~-])/(?:home|Users)/(?!you\b|user\b|me\b)\w+/")
 
+LOCKED = re.compile(r"|[\w.-]+==[\w.+!-]+ \\|--hash=sha256:[0-9a-f]{64}( \\)?")
+
 
 @pytest.fixture(scope="module")
 def project(checkout: Path) -> dict[str, Any]:
@@ -90,7 +92,9 @@ def test_locks_name_releases_and_hashes_but_no_place(checkout: Path) -> None:
     for lock in (checkout / "requirements").glob("*.txt"):
         for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
             code = line.partition("#")[0].strip()
-            assert re.fullmatch(r"|[\w.-]+==[\w.+!-]+ \\|--hash=sha256:[0-9a-f]{64}( \\)?", code), f"{lock.name}:{number}"
+            assert re.fullmatch(r"|[\w.-]+==[\w.+!-]+ \\|--hash=sha256:[0-9a-f]{64}( \\)?", code), (
+                f"{lock.name}:{number}"
+            )
     npm = json.loads((checkout / "tests/node/package-lock.json").read_text(encoding="utf-8"))
     for name, entry in npm["packages"].items():
         assert "resolved" not in entry, name

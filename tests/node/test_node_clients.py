@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import http_continuum, scripted_upstream, write_config
+from child import Child
+from serving import backend, config, running
 
 HERE = Path(__file__).resolve().parent
 ANSWER = "Every word of this answer is made up."
@@ -41,12 +43,16 @@ def run_client(node: str, *arguments: str) -> dict[str, Any]:
     return seen
 
 
-def test_openai_for_node(node: str, continuum_command: str, tmp_path: Path) -> None:
-    with (
-        scripted_upstream(tmp_path) as upstream,
-        http_continuum(continuum_command, tmp_path, write_config(tmp_path, upstream)) as (process, url),
-    ):
-        seen = run_client(node, "openai_client.mjs", f"{url}/v1")
+@pytest.fixture
+def upstream(tmp_path: Path) -> Generator[str]:
+    """A scripted upstream as a process: its base URL."""
+    with Child(["-m", "continuum.testing.upstream", "--port", "0"], home=tmp_path) as child:
+        yield child.wait_for_line(r"http://\S+", pipe="stdout")[0]
+
+
+def test_openai_for_node(node: str, upstream: str, tmp_path: Path) -> None:
+    with running(tmp_path, config(backend(upstream))) as router:
+        seen = run_client(node, "openai_client.mjs", f"{router.url}/v1")
         assert seen["models"] == ["test-model"]
         assert seen["plain"] == seen["folded"] == seen["afterLeaving"] == "".join(seen["stream"]) == ANSWER
         assert len(seen["stream"]) > 1
@@ -55,13 +61,13 @@ def test_openai_for_node(node: str, continuum_command: str, tmp_path: Path) -> N
         assert seen["unknownModel"]["class"] == "NotFoundError"
         assert seen["unknownModel"]["status"] == 404
         assert seen["unknownModel"]["code"] == "model_not_found"
-        assert process.stop() == 0
+        assert router.stop() == 0
 
 
-def test_acp_sdk_for_node(node: str, continuum_command: str, tmp_path: Path) -> None:
-    with scripted_upstream(tmp_path) as upstream:
-        config = write_config(tmp_path, upstream)
-        seen = run_client(node, "acp_client.mjs", continuum_command, "--mode", "stdio", "--config", str(config))
+def test_acp_sdk_for_node(node: str, upstream: str, continuum_command: str, tmp_path: Path) -> None:
+    file = tmp_path / "continuum.yaml"
+    file.write_text(json.dumps(config(backend(upstream))), encoding="utf-8")  # JSON is YAML
+    seen = run_client(node, "acp_client.mjs", continuum_command, "--mode", "stdio", "--config", str(file))
     assert seen["protocolVersion"] == 1
     assert "".join(seen["chunks"]) == ANSWER
     assert len(seen["chunks"]) > 1
