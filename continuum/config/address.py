@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from continuum.config.plain import is_list
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9.]+")
@@ -103,7 +105,7 @@ def _ip(text: str) -> None:
 
 
 def _bind_text(value: object) -> str:
-    parts = value if isinstance(value, list) else [value]
+    parts: list[Any] = value if is_list(value) else [value]
     if not parts or not all(isinstance(part, str) for part in parts):
         raise ValueError(f"{_RULE}; several as a list or separated by commas")
     text = ",".join(str(address) for part in parts for address in parse_bind(part))
@@ -120,7 +122,7 @@ def _cidr(text: str) -> str:
 
 
 BindAddress = Annotated[str, PlainValidator(_bind_text), WithJsonSchema({"type": "string", "pattern": _PATTERN})]
-"""`host:port`, `[v6]:port` or `unix:/path`; several comma-separated or as a list, kept as one comma-separated string."""
+"""`host:port`, `[v6]:port` or `unix:/path`; several comma-separated or as a list, kept as that one string."""
 
 Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "minLength": 1})]
 """An IP address or network."""

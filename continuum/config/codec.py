@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.scalar import resolve
 from continuum.config.section import Path
 from continuum.errors import ConfigProblem, ParseError
@@ -36,7 +37,7 @@ class Document:
 
     data: dict[str, Any]
     file: str = ""
-    lines: dict[Path, int] = field(default_factory=dict)
+    lines: dict[Path, int] = field(default_factory=dict[Path, int])
 
     def line(self, path: Path) -> int | None:
         """The line of a path, or of the nearest thing around it that is written in the file."""
@@ -80,9 +81,9 @@ def parse(text: str, form: str, file: str = "") -> Document:
     data, lines = _FORMS.get(form, _yaml)(text, file)
     if data is None:
         data = {}
-    if not isinstance(data, dict):
+    if not is_mapping(data):
         raise _refused(file, f"must hold a mapping of sections at its top, not {_kind(data)}")
-    return Document(data, file, lines)
+    return Document(dict(data), file, lines)
 
 
 def _refused(file: str, rule: str, line: int | None = None, path: Path = ()) -> ParseError:
@@ -90,7 +91,7 @@ def _refused(file: str, rule: str, line: int | None = None, path: Path = ()) -> 
 
 
 def _kind(value: object) -> str:
-    return "a list" if isinstance(value, list) else "a single value"
+    return "a list" if is_list(value) else "a single value"
 
 
 Parsed = tuple[Any, dict[Path, int]]
@@ -99,7 +100,7 @@ Parsed = tuple[Any, dict[Path, int]]
 def _yaml(text: str, file: str) -> Parsed:
     reader = _YamlReader(file)
     try:
-        return reader.document(yaml.parse(text, Loader=Loader)), reader.lines
+        return reader.document(_events(text)), reader.lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         rule = f"not valid YAML: {error.problem or error.context}"
@@ -109,6 +110,15 @@ def _yaml(text: str, file: str) -> Parsed:
         raise _refused(file, "not valid YAML: holds a control character", line) from None
     except yaml.YAMLError:
         raise _refused(file, "not valid YAML") from None
+
+
+def _events(text: str) -> Iterator[Any]:
+    return yaml.parse(text, Loader=Loader)  # pyright: ignore[reportUnknownMemberType] - its stub is partial
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1
 
 
 def _plain(text: str) -> str:
@@ -138,7 +148,7 @@ class _YamlReader:
         return data
 
     def _refuse(self, rule: str, event: Any, path: Path) -> None:
-        self._problems.append(ConfigProblem(rule, ".".join(map(str, path)), self._file, event.start_mark.line + 1))
+        self._problems.append(ConfigProblem(rule, ".".join(map(str, path)), self._file, _line(event)))
         if len(self._problems) >= _MOST_PROBLEMS:
             raise ParseError(self._problems)
 
@@ -153,7 +163,7 @@ class _YamlReader:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if len(path) >= DEEPEST:
-            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", event.start_mark.line + 1)
+            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", _line(event))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(events, path)
         return self._mapping(events, path)
@@ -171,7 +181,7 @@ class _YamlReader:
         items: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             inner = (*path, len(items))
-            self.lines.setdefault(inner, event.start_mark.line + 1)
+            self.lines.setdefault(inner, _line(event))
             items.append(self._value(events, event, inner))
         return items
 
@@ -179,7 +189,7 @@ class _YamlReader:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                raise _refused(self._file, "a key must be plain text", event.start_mark.line + 1, path)
+                raise _refused(self._file, "a key must be plain text", _line(event), path)
             if event.anchor is not None or event.tag is not None:
                 self._refuse("YAML anchors and tags are not taken", event, path)
             inner = (*path, event.value)
@@ -187,7 +197,7 @@ class _YamlReader:
                 self._refuse(f"is given twice, first on line {self.lines[inner]}", event, inner)
                 self._value(events, next(events), inner)
                 continue
-            self.lines[inner] = event.start_mark.line + 1
+            self.lines[inner] = _line(event)
             mapping[event.value] = self._value(events, next(events), inner)
         return mapping
 
@@ -207,11 +217,11 @@ def _toml(text: str, file: str) -> Parsed:
 
 def _plain_values(value: Any, file: str, path: Path = ()) -> Any:
     """Dates as text, no number that is not finite, nothing too deep."""
-    if isinstance(value, (dict, list)) and len(path) >= DEEPEST:
+    if (is_mapping(value) or is_list(value)) and len(path) >= DEEPEST:
         raise _refused(file, f"is nested deeper than {DEEPEST} levels")
-    if isinstance(value, dict):
+    if is_mapping(value):
         return {key: _plain_values(inner, file, (*path, key)) for key, inner in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_plain_values(inner, file, (*path, index)) for index, inner in enumerate(value)]
     if isinstance(value, (date, time)):
         return value.isoformat()
@@ -247,7 +257,7 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"not valid JSON: {name} is not a finite number")
 
 
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:\n]|[^\s"\[\]{},:]+')
+_JSON_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:\n]|[^\s"\[\]{},:]+')
 
 
 def _json_lines(text: str) -> tuple[dict[Path, int], list[tuple[Path, int]]]:
@@ -256,24 +266,24 @@ def _json_lines(text: str) -> tuple[dict[Path, int], list[tuple[Path, int]]]:
     again: list[tuple[Path, int]] = []
     line = 1
     path: list[str | int] = []  # the key or index that is current in each open container
-    due = False  # the next token is a key or begins an item
-    for token in _JSON_TOKEN.findall(text):
-        if token == "\n":
+    due = False  # the next piece is a key or begins an item
+    for piece in _JSON_PIECE.findall(text):
+        if piece == "\n":
             line += 1
             continue
-        if due and token not in "}]":
+        if due and piece not in "}]":
             if isinstance(path[-1], str):
-                path[-1] = json.loads(token)
+                path[-1] = json.loads(piece)
             here = tuple(path)
             if here in lines:
                 again.append((here, line))
             lines.setdefault(here, line)
-        due = token in "{[,"
-        if token in "{[":
-            path.append("" if token == "{" else 0)
-        elif token in "}]":
+        due = piece in "{[,"
+        if piece in "{[":
+            path.append("" if piece == "{" else 0)
+        elif piece in "}]":
             path.pop()
-        elif token == "," and isinstance(path[-1], int):
+        elif piece == "," and isinstance(path[-1], int):
             path[-1] += 1
     return lines, again
 

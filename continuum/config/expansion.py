@@ -1,9 +1,14 @@
-"""`${VAR}` and `${VAR:-default}` in a file's string values; `$${` stands for `${`. Values of variables are never shown."""
+"""`${VAR}` and `${VAR:-default}` in a file's string values; `$${` stands for `${`.
+
+What a variable holds is never shown.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path
 from continuum.config.shape import from_text
 
@@ -22,14 +27,14 @@ class Missing:
     rule: str
 
 
-def expand(root: type[Group], data: object, environ: Mapping[str, str]) -> tuple[object, list[Missing]]:
+def expand(root: type[Group], data: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Missing]]:
     """Plain data with its references expanded, and every one that could not be (left as written)."""
     missing: list[Missing] = []
 
     def walk(value: object, path: Path) -> object:
-        if isinstance(value, dict):
+        if is_mapping(value):
             return {key: walk(inner, (*path, key)) for key, inner in value.items()}
-        if isinstance(value, list):
+        if is_list(value):
             return [walk(inner, (*path, index)) for index, inner in enumerate(value)]
         if not isinstance(value, str) or "${" not in value:
             return value
@@ -41,7 +46,7 @@ def expand(root: type[Group], data: object, environ: Mapping[str, str]) -> tuple
         whole = _REFERENCE.fullmatch(value)
         return from_text(root, path, text) if whole and whole["name"] else text
 
-    return walk(data, ()), missing
+    return {key: walk(value, (key,)) for key, value in data.items()}, missing
 
 
 def _faults(text: str, environ: Mapping[str, str]) -> Iterator[str]:

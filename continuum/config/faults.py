@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path
 from continuum.config.shape import group_at, is_secret
 from continuum.config.types import nearest
@@ -77,15 +78,13 @@ def show(root: type[Group], path: Path, written: object) -> str:
     """The value at `path` in one short line; nothing for secrets, for containers and for what is not there."""
     value: Any = written
     for part in path:
-        if isinstance(value, Mapping) and part in value:
+        try:
             value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
+        except (LookupError, TypeError):
             return ""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "a mapping"
-    if isinstance(value, list):
+    if is_list(value):
         return "a list"
     if is_secret(root, path):
         return "***"

@@ -11,6 +11,7 @@ from continuum.config.expansion import expand
 from continuum.config.faults import Fault, faults_of
 from continuum.config.model import SECTIONS, Config
 from continuum.config.overlay import COMMAND_LINE, Overlay, lay
+from continuum.config.plain import is_mapping
 from continuum.config.section import Path
 from continuum.errors import ConfigError, ConfigProblem
 
@@ -33,7 +34,7 @@ def from_mapping(data: Mapping[str, object], *, overlay: Mapping[str, object] | 
 
 def _build(document: Document, environ: Mapping[str, str] | None, overlay: Mapping[str, object]) -> Config:
     written = _tidied(document.data)
-    given, faults = written, []
+    given, faults = written, list[Fault]()
     if environ is not None:
         given, missing = expand(Config, written, environ)
         faults = [Fault(each.path, each.rule) for each in missing]
@@ -52,15 +53,15 @@ def _build(document: Document, environ: Mapping[str, str] | None, overlay: Mappi
 def _tidied(data: Mapping[str, Any]) -> dict[str, Any]:
     """Sections without a body are as good as absent; the short root key is put where it belongs."""
     tidied = {key: value for key, value in data.items() if value is not None or key not in SECTIONS}
-    if _ROOT_STRATEGY[0] in tidied and isinstance(tidied.get("routing", {}), Mapping):
-        routing = {_STRATEGY[1]: tidied.pop(_ROOT_STRATEGY[0]), **tidied.get("routing", {})}
-        tidied["routing"] = routing
+    routing = tidied.get("routing", {})
+    if _ROOT_STRATEGY[0] in tidied and is_mapping(routing):
+        tidied["routing"] = {_STRATEGY[1]: tidied.pop(_ROOT_STRATEGY[0]), **routing}
     return tidied
 
 
 def _problems(faults: Iterable[Fault], document: Document, overlay: Mapping[str, object]) -> list[ConfigProblem]:
     """The faults with the places they come from: the file's by line, then the others."""
-    problems = []
+    problems = list[ConfigProblem]()
     for fault in faults:
         key = ".".join(map(str, fault.path))
         origin = _origin(fault.path, overlay)
@@ -78,7 +79,7 @@ def _origin(path: Path, overlay: Mapping[str, object]) -> str | None:
     for length, part in enumerate(path):
         if isinstance(overlay, Overlay) and path[:length] in overlay.origins:
             return overlay.origins[path[:length]]
-        if not isinstance(value, Mapping) or part not in value:
+        if not is_mapping(value) or part not in value:
             return None
         value = value[part]
     return overlay.origins.get(path, COMMAND_LINE) if isinstance(overlay, Overlay) else COMMAND_LINE

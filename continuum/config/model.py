@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import Field
 
-from continuum.config.section import Group, Path, Reload, Section, description
+from continuum.config.section import Group, Path, Reload, Section, defaults_of, description
 from continuum.config.sections.acp import AcpConfig
 from continuum.config.sections.backends import BackendConfig, repeated_names
 from continuum.config.sections.logging import Logging
@@ -20,12 +20,12 @@ from continuum.errors import ConfigProblem
 class Config(Group):
     """Configuration of Continuum."""
 
-    server: Server = Field(default_factory=Server)
+    server: Server = defaults_of(Server)
     backends: list[BackendConfig] = Field(default=[])
-    logging: Logging = Field(default_factory=Logging)
-    timeouts: Timeouts = Field(default_factory=Timeouts)
-    routing: Routing = Field(default_factory=Routing)
-    acp: AcpConfig = Field(default_factory=AcpConfig)
+    logging: Logging = defaults_of(Logging)
+    timeouts: Timeouts = defaults_of(Timeouts)
+    routing: Routing = defaults_of(Routing)
+    acp: AcpConfig = defaults_of(AcpConfig)
 
     @property
     def selection_strategy(self) -> str:
@@ -69,7 +69,7 @@ class SectionInfo:
 def _infos() -> Iterator[SectionInfo]:
     for name, field in Config.model_fields.items():
         many = not isinstance(field.annotation, type)
-        model = get_args(field.annotation)[0] if many else field.annotation
+        model: Any = get_args(field.annotation)[0] if many else field.annotation
         assert issubclass(model, Section), f"{name} must be a Section or a list of one"  # noqa: S101 - our own slip
         yield SectionInfo(name, model, many)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_origin
 
 from continuum.config.model import SECTIONS, Config
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Path
 from continuum.config.shape import from_text, is_container, types_at
 from continuum.errors import ConfigError, ConfigProblem
@@ -35,8 +36,10 @@ class Overlay(dict[str, Any]):
     def add(self, layer: Mapping[str, object]) -> None:
         """Lay a further mapping over this one; it wins."""
         self._lay(layer)
-        origins = layer.origins if isinstance(layer, Overlay) else {(key,): COMMAND_LINE for key in layer}
-        self.origins.update(origins)
+        if isinstance(layer, Overlay):
+            self.origins.update(layer.origins)
+        else:
+            self.origins.update(((key,), COMMAND_LINE) for key in layer)
 
 
 def merge(*layers: Mapping[str, object]) -> Overlay:
@@ -56,7 +59,7 @@ def option(name: str, key: str, value: object) -> Overlay:
 
 def from_environ(environ: Mapping[str, str]) -> Overlay:
     """The variables `CONTINUUM_SECTION__KEY`, for the sections there are; every other variable is left alone."""
-    made, problems = Overlay(), []
+    made, problems = Overlay(), list[ConfigProblem]()
     for name in sorted(environ):
         section, separator, rest = name.removeprefix(PREFIX).lower().partition(SEPARATOR)
         if name.startswith(PREFIX) and separator and section in SECTIONS:
@@ -68,7 +71,7 @@ def from_environ(environ: Mapping[str, str]) -> Overlay:
 
 def from_sets(settings: Sequence[str]) -> Overlay:
     """The options `--set SECTION.KEY=VALUE`, a later one winning."""
-    made, problems = Overlay(), []
+    made, problems = Overlay(), list[ConfigProblem]()
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not all(key.split(".")):
@@ -103,11 +106,11 @@ def _indexed(keys: tuple[str, ...]) -> Path:
 
 def lay(base: object, layer: object) -> Any:
     """`layer` over `base`: mappings are merged, numbers name items of a list, anything else is replaced."""
-    if not isinstance(layer, Mapping):
+    if not is_mapping(layer):
         return layer
-    if isinstance(base, list) and layer and all(isinstance(key, int) for key in layer):
+    if is_list(base) and layer and all(isinstance(key, int) for key in layer):
         return _lay_items(base, layer)
-    merged = dict(base) if isinstance(base, Mapping) else {}
+    merged = dict(base) if is_mapping(base) else {}
     for key, value in layer.items():
         merged[key] = lay(merged.get(key), value)
     return merged

@@ -11,8 +11,7 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,40}")
-_OCTAL = re.compile(r"0o[0-7]{1,40}")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,40}")
+_PREFIXED = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,40}|[0-9]{1,40}(?:\.[0-9]{0,40})?)(?:[eE][-+]?[0-9]{1,5})?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
@@ -23,10 +22,8 @@ def resolve(text: str) -> Scalar:
         return _WORDS[text]
     if _DECIMAL.fullmatch(text):
         return int(text)
-    if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
-    if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
+    if _PREFIXED.fullmatch(text):
+        return int(text, 0)
     if _NOT_FINITE.fullmatch(text):
         raise ValueError("must be a finite number")
     if _FLOAT.fullmatch(text):

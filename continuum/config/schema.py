@@ -23,7 +23,7 @@ def json_schema() -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """An optional key is one that may be left out, not one that may be null; defaults are shown as people write them."""
+    """An optional key may be left out, not be null; defaults are shown as people write them."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

@@ -6,10 +6,12 @@ No section lives here, and nothing here knows which sections exist.
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from inspect import cleandoc
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
+
+from continuum.config.plain import is_mapping
 
 Path = tuple[str | int, ...]
 
@@ -51,7 +53,7 @@ class Group(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _tell_every_fault(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        crossed = cls.cross_faults(value) if isinstance(value, Mapping) else ()
+        crossed = cls.cross_faults(value) if is_mapping(value) else ()
         faults = [
             InitErrorDetails(type="value_error", loc=path, input=None, ctx={"error": ValueError(rule)})
             for path, rule in crossed
@@ -70,6 +72,9 @@ class Group(BaseModel):
         raise ValidationError.from_exception_data(cls.__name__, faults, hide_input=True)
 
 
+G = TypeVar("G", bound=Group)
+
+
 class Section(Group):
     """A group that stands at the top of the configuration, alone or as the items of a list.
 
@@ -84,6 +89,12 @@ class Section(Group):
         super().__init_subclass__(**options)
         cls.reload = reload
         cls.admin = admin
+
+
+def defaults_of(group: type[G]) -> G:
+    """The default of a field that holds a group: the group with nothing written in it, made when first needed."""
+    made: Any = Field(default_factory=group)
+    return made  # type: ignore[no-any-return]
 
 
 def description(group: type[Group]) -> str:

@@ -154,14 +154,14 @@ def _meanings(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Addr
 def _loose_ipv4(text: str) -> IPv4Address | None:
     """An IPv4 address as C libraries read it: one to four parts, each decimal, octal or hexadecimal."""
     labels = text.split(".")
-    if len(labels) > 4 or not all(_LABEL.fullmatch(label) and len(label) <= 16 for label in labels):  # noqa: PLR2004
+    if len(labels) > 4 or not all(_LABEL.fullmatch(label) and len(label) <= 16 for label in labels):
         return None
     try:
         numbers = [_loose_number(label) for label in labels]
     except ValueError:
         return None
     *head, tail = numbers
-    if any(number > 0xFF for number in head) or tail >= 256 ** (4 - len(head)):  # noqa: PLR2004 - octets
+    if any(number > 0xFF for number in head) or tail >= 256 ** (4 - len(head)):
         return None
     value = tail
     for place, number in enumerate(head):

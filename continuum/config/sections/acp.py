@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from continuum.config.section import Group, Path, Reload, Section
+from continuum.config.section import Group, Path, Reload, Section, defaults_of
 from continuum.config.types import Delay, Duration, Secret, Word, seconds
 
 ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
@@ -21,7 +21,7 @@ class Stdio(Group):
 class Transport(Group):
     """How clients reach the agent."""
 
-    stdio: Stdio = Field(default_factory=Stdio)
+    stdio: Stdio = defaults_of(Stdio)
 
 
 class Capabilities(Group):
@@ -90,14 +90,14 @@ class AcpConfig(Section, reload=Reload.REQUIRES_RESTART, admin=False):
     """The agent that editors start in stdio mode."""
 
     enabled: bool = Field(default=True, description="Whether the agent may be started.")
-    transport: Transport = Field(default_factory=Transport)
-    capabilities: Capabilities = Field(default_factory=Capabilities)
+    transport: Transport = defaults_of(Transport)
+    capabilities: Capabilities = defaults_of(Capabilities)
     default_model: Word | None = Field(
         None, description="The model of a new session; absent: routing.default_model, else the first there is."
     )
-    permissions: Permissions = Field(default_factory=Permissions)
-    sessions: Sessions = Field(default_factory=Sessions)
-    tools: Tools = Field(default_factory=Tools)
+    permissions: Permissions = defaults_of(Permissions)
+    sessions: Sessions = defaults_of(Sessions)
+    tools: Tools = defaults_of(Tools)
     eof_grace: Delay = Field(
         seconds("3s"), description="Time running turns get after the client has gone, in seconds or with a unit."
     )

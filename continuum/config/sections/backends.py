@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path, Reload, Section, description
 from continuum.config.types import Credential, Delay, Duration, Secret, Word, matching, one_of, printable, seconds
 from continuum.config.url import PORT_FIELD, Url, parse_url
@@ -193,7 +194,7 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
         if given.get("api_key") is not None and given.get("api_keys"):
             yield ("api_keys",), "must not stand beside api_key; list every key here"
         tls = given.get("tls")
-        if isinstance(tls, Mapping) and bool(tls.get("cert_file")) != bool(tls.get("key_file")):
+        if is_mapping(tls) and bool(tls.get("cert_file")) != bool(tls.get("key_file")):
             yield ("tls",), "must hold both cert_file and key_file, or neither"
 
 
@@ -204,9 +205,9 @@ def _url_faults(given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
         if provider and not provider.default_url:
             yield ("url",), f"is required for a backend of type {kind}"
         return
-    command = managed.get("command") if isinstance(managed, Mapping) else getattr(managed, "command", None)
+    command = managed.get("command") if is_mapping(managed) else getattr(managed, "command", None)
     in_url = isinstance(url, str) and PORT_FIELD in url
-    in_command = isinstance(command, list) and any(isinstance(part, str) and PORT_FIELD in part for part in command)
+    in_command = is_list(command) and any(isinstance(part, str) and PORT_FIELD in part for part in command)
     if in_url and managed is None:
         yield ("url",), f"must not hold {PORT_FIELD}: the backend is not managed"
     elif in_url != in_command and managed is not None:
@@ -216,8 +217,8 @@ def _url_faults(given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
 def repeated_names(backends: object) -> Iterable[tuple[Path, str]]:
     """A fault for each backend whose name an earlier one has."""
     seen: set[str] = set()
-    for index, backend in enumerate(backends if isinstance(backends, list) else ()):
-        name = backend.get("name") if isinstance(backend, Mapping) else getattr(backend, "name", None)
+    for index, backend in enumerate(backends if is_list(backends) else ()):
+        name = backend.get("name") if is_mapping(backend) else getattr(backend, "name", None)
         if isinstance(name, str):
             if name in seen:
                 yield (index, "name"), "must be unique; another backend has this name"

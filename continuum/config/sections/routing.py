@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from continuum.config.section import Group, Reload, Section
+from continuum.config.section import Group, Reload, Section, defaults_of
 from continuum.config.types import Word, one_of
 from continuum.selection import DEFAULT, STRATEGIES
 
@@ -43,4 +43,4 @@ class Routing(Section, reload=Reload.GRADUAL):
         default=["x-session-affinity", "x-session-id"],
         description="Request headers whose value keeps a session on one backend; the first present counts.",
     )
-    prefix: Prefix = Field(default_factory=Prefix)
+    prefix: Prefix = defaults_of(Prefix)

@@ -5,9 +5,8 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from continuum.config.section import Group, Reload, Section
+from continuum.config.section import Group, Reload, Section, defaults_of
 from continuum.config.types import Delay, Duration, Word, seconds
-
 
 T = TypeVar("T", bound=Group)
 
@@ -35,8 +34,8 @@ class StreamingTimeouts(Group):
 class RequestTimeouts(Group):
     """Times for one request."""
 
-    standard: StandardTimeouts = Field(default_factory=StandardTimeouts)
-    streaming: StreamingTimeouts = Field(default_factory=StreamingTimeouts)
+    standard: StandardTimeouts = defaults_of(StandardTimeouts)
+    streaming: StreamingTimeouts = defaults_of(StreamingTimeouts)
 
 
 class StandardOverride(Group):
@@ -58,8 +57,8 @@ class StreamingOverride(Group):
 class TimeoutOverride(Group):
     """Times for the models of one name pattern, where they differ."""
 
-    standard: StandardOverride = Field(default_factory=StandardOverride)
-    streaming: StreamingOverride = Field(default_factory=StreamingOverride)
+    standard: StandardOverride = defaults_of(StandardOverride)
+    streaming: StreamingOverride = defaults_of(StreamingOverride)
 
 
 class Timeouts(Section, reload=Reload.GRADUAL):
@@ -69,7 +68,7 @@ class Timeouts(Section, reload=Reload.GRADUAL):
     idle: Duration = Field(
         seconds("60s"), description="An upstream connection unused for this long is closed; in seconds or with a unit."
     )
-    request: RequestTimeouts = Field(default_factory=RequestTimeouts)
+    request: RequestTimeouts = defaults_of(RequestTimeouts)
     model_overrides: dict[Word, TimeoutOverride] = Field(
         default={}, description="What differs for some models: exact name or pattern with * and ? to times."
     )
