@@ -6,7 +6,7 @@ Refused before anything is composed: aliases, tags, depth over 60, several docum
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from math import isfinite
@@ -79,11 +79,39 @@ def _decoded(content: bytes, file: str) -> str:
 def parse(text: str, form: str, file: str = "") -> Document:
     """Parse text of the form `yaml`, `toml` or `json`. An empty text is an empty mapping."""
     data, lines = _FORMS.get(form, _yaml)(text, file)
+    if is_mapping(data):
+        return Document(dict(data), file, lines)
     if data is None:
-        data = {}
-    if not is_mapping(data):
-        raise _refused(file, f"must hold a mapping of sections at its top, not {_kind(data)}")
-    return Document(dict(data), file, lines)
+        return Document({}, file)
+    raise _refused(file, f"must hold a mapping of sections at its top, not {_kind(data)}")
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML that `parse` reads back the same, keys in the order given."""
+    return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what our reading of unquoted text would not give back as the same string; repeats rather than aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+    def string(self, text: str) -> yaml.ScalarNode:
+        """Represent one string."""
+        style = "'" if _changes(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _changes(text: str) -> bool:
+    try:
+        return not isinstance(resolve(text), str)
+    except ValueError:
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.string)
 
 
 def _refused(file: str, rule: str, line: int | None = None, path: Path = ()) -> ParseError:
@@ -113,7 +141,7 @@ def _yaml(text: str, file: str) -> Parsed:
 
 
 def _events(text: str) -> Iterator[Any]:
-    return yaml.parse(text, Loader=Loader)  # pyright: ignore[reportUnknownMemberType] - its stub is partial
+    return yaml.parse(text, Loader=Loader)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - a partial stub
 
 
 def _line(event: Any) -> int:

@@ -14,6 +14,7 @@ from continuum.config.shape import group_at, is_secret
 from continuum.config.types import nearest
 
 _LONGEST_VALUE = 60
+_BARE = frozenset("-0123456789tf")  # how numbers and booleans begin
 _USERINFO = re.compile(r"//.*@", re.DOTALL)
 
 _RULES: Mapping[str, str] = {
@@ -60,7 +61,9 @@ def faults_of(error: ValidationError, root: type[Group], written: object) -> Ite
             yield Fault(path, _unknown(root, path))
         else:
             rule = str(context["error"]) if kind == "value_error" else _rule(kind, context, each["msg"])
-            yield Fault(path, rule, "" if kind == "missing" else show(root, path, written))
+            shown = "" if kind == "missing" else show(root, path, written)
+            hint = "; put it in quotes" if kind == "string_type" and shown[:1] in _BARE else ""
+            yield Fault(path, rule + hint, shown)
 
 
 def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:

@@ -15,14 +15,29 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Path | 
     `explicit` is what the command line named; it and $CONTINUUM_CONFIG must exist: ConfigError when they do not.
     Relative names are taken from `cwd`.
     """
-    named = explicit or environ.get(VARIABLE)
-    if named:
-        path = cwd / named
-        if not path.exists():
-            rule = "no such file" if explicit else f"no such file (named by ${VARIABLE})"
-            raise ConfigError([ConfigProblem(rule, file=named)])
-        return path if path.is_absolute() and Path(named).is_absolute() else _short(path, cwd)
-    return next((_short(path, cwd) for path in _candidates(environ, cwd) if path.is_file()), None)
+    if explicit is not None:
+        return _existing(explicit, cwd, "no such file")
+    if environ.get(VARIABLE):
+        return _existing(environ[VARIABLE], cwd, f"no such file (named by ${VARIABLE})")
+    return next((_short(path, cwd) for path in _candidates(environ, cwd) if _is_file(path)), None)
+
+
+def _existing(named: str, cwd: Path, rule: str) -> Path:
+    path = cwd / named
+    try:
+        there = path.exists()
+    except OSError:
+        there = True  # it may be: reading it says what is wrong
+    if not there:
+        raise ConfigError([ConfigProblem(rule, file=named)])
+    return path if Path(named).is_absolute() else _short(path, cwd)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _short(path: Path, cwd: Path) -> Path:
