@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A room may import itself and rooms of lower floors: rooms of one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("continuum.errors", "continuum.clock"),
+    ("continuum.errors", "continuum.clock", "continuum.redact", "continuum.version"),
     ("continuum.chat", "continuum.selection", "continuum.metrics"),
     ("continuum.dialects",),
     ("continuum.providers", "continuum.storage"),

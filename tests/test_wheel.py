@@ -12,7 +12,7 @@ import sysconfig
 import threading
 import venv
 import zipfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,15 @@ def configuration(tmp_path: Path) -> Generator[Path]:
 @contextmanager
 def launched(installed: Path, *arguments: str, cwd: Path) -> Generator[subprocess.Popen[str]]:
     """The wheel's console script; a blocked read ends with the process, which ends with the timer."""
-    environ: Mapping[str, str] = {"PATH": os.environ["PATH"], "HOME": str(cwd)}
-    pipes: Mapping[str, int] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen([installed / "continuum", *arguments], cwd=cwd, env=environ, text=True, **pipes) as process:
+    with subprocess.Popen(
+        [str(installed / "continuum"), *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         timer = threading.Timer(TIMEOUT_S, process.kill)
         timer.start()
         try:
