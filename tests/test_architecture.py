@@ -61,6 +61,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "tomllib": ("continuum.config.codec",),  # the standard library's, but a format all the same
     "trio": _ANYWHERE_ASYNC,
     "watchfiles": ("continuum.config.watch",),
+    "werkzeug": ("continuum.http",),  # Quart's own ground: its exceptions
     "xllamacpp": ("continuum.backends.local",),
     "yaml": ("continuum.config.codec",),
 }
@@ -70,6 +71,7 @@ LAZY: Mapping[str, str] = {
     "continuum": "public names on demand (PEP 562)",
     "continuum.acp.lazy": "the start-up table of stdio mode",
     "continuum.cli.main": "the mode is known before anything is imported",
+    "continuum.cli.stdio": "the agent answers before the configuration is loaded",
     "continuum.config": "public names on demand: finding the file needs no pydantic",
 }
 
@@ -120,12 +122,19 @@ def product_files() -> Mapping[str, Path]:
 
 
 def imports_of(module: str, tree: ast.AST, *, package: bool, known: frozenset[str]) -> Iterator[Import]:
-    """Every import, absolute: `from a import b` names a.b where that is a module, else a; literals of import_module."""
+    """Every import, absolute: `from a import b` names a.b where that is a module, else a; import_module counts too."""
     nested = {
         id(inner)
         for outer in ast.walk(tree)
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for inner in ast.walk(outer)
+    }
+    constants = {
+        name.id: value.value
+        for statement in getattr(tree, "body", [])
+        if isinstance(statement, ast.Assign) and isinstance(value := statement.value, ast.Constant)
+        for name in statement.targets
+        if isinstance(name, ast.Name) and isinstance(value.value, str)
     }
     base = module.split(".") if package else module.split(".")[:-1]
     for node in ast.walk(tree):
@@ -141,9 +150,11 @@ def imports_of(module: str, tree: ast.AST, *, package: bool, known: frozenset[st
                     full = f"{origin}.{alias.name}"
                     yield Import(full if full in known else origin, node.lineno, inside)
             case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__")):
-                literal = node.args[0] if node.args else None
-                if isinstance(literal, ast.Constant) and isinstance(literal.value, str):
-                    yield Import(literal.value, node.lineno, inside)
+                named = node.args[0] if node.args else None
+                if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                    yield Import(named.value, node.lineno, inside)
+                elif isinstance(named, ast.Name) and named.id in constants:
+                    yield Import(constants[named.id], node.lineno, inside)
                 elif module not in LAZY:
                     yield Import("(computed)", node.lineno, nested=True)
             case _:
@@ -268,6 +279,7 @@ def test_no_module_takes_part_in_an_import_loop() -> None:
         ("continuum.core.plan", "def f():\n    import json", "imports json inside a function"),
         ("continuum.core.plan", "import importlib\nimportlib.import_module(name)", "imports (computed) inside"),
         ("continuum.core.plan", "import importlib\nimportlib.import_module('quart')", "imports quart, which is out of"),
+        ("continuum.core.plan", "N = 'quart'\nimport importlib\nimportlib.import_module(N)", "imports quart, which is"),
         ("continuum.core.plan", "def f(p):\n    return p == 'openai'", "compares with the provider name 'openai'"),
         ("continuum.core.plan", "def f(p):\n    return p in {'x', 'openai'}", "compares with the provider name"),
         ("continuum.core.plan", "match p:\n    case 'openai': pass", "compares with the provider name 'openai'"),

@@ -7,10 +7,13 @@ import subprocess
 import tomllib
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from continuum.version import VERSION
 
 LINKS = {"continuum/acp": "../acp", "continuum/cli": "../cli", "scripts/types/continuum": "../../continuum"}
 
@@ -113,6 +116,7 @@ def test_no_committed_file_names_a_place_on_this_machine(checkout: Path) -> None
     assert not found
 
 
-def test_the_version_is_in_the_changelog(checkout: Path, project: dict[str, Any]) -> None:
+def test_the_version_is_in_the_changelog(checkout: Path) -> None:
     changelog = (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"## [{project['project']['version']}]" in changelog or "## [Unreleased]" in changelog
+    assert f"## [{VERSION}]" in changelog or "## [Unreleased]" in changelog
+    assert version("continuum-router") == VERSION
