@@ -156,7 +156,6 @@ _AFTER_CONTENT: dict[str, Fault] = {
     "cut-by-reset": _late("RST after two words", Reset()),
     "cut-by-close": _late("FIN after two words", Close()),
     "cut-by-end": _late("the body ends after two words, without finish_reason or [DONE]", END),
-    "cut-by-done": _late("[DONE] after two words, without finish_reason", DONE, END),
     "cut-inside-event": _late("FIN within the third event", b'data: {"id": "chatcmpl-up', Close()),
     "silence-after-content": _late("nothing after two words", Hang(), silent=True),
     "error-event-late": _late("an error event after two words", ERROR_EVENT, END),

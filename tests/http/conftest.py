@@ -1,0 +1,60 @@
+"""Shared processes for tests that only look at answers: one router, and one scripted upstream behind it.
+
+`fault/NAME` is served by a backend with that fault and by a good one, `alone/NAME` only by the faulty one.
+"""
+
+import socket
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from child import Child
+from serving import BACKEND_KEY, IMPATIENT, Router, config, running
+
+from continuum.testing.upstream import FAULTS
+
+GOOD = "good"
+MAX_BODY_BYTES = 64 * 1024
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def upstream_url(shared_home: Path) -> Generator[str]:
+    """A scripted upstream in a process of its own: a model named `fault/NAME` gets that fault."""
+    with Child(["-m", "continuum.testing.upstream"], home=shared_home) as child:
+        yield child.wait_for_line(r"^(http://\S+)$", pipe="stdout").group(1)
+
+
+@pytest.fixture(scope="session")
+def refusing_url() -> Generator[str]:
+    """An address that refuses connections and that nobody else can take."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def router(shared_home: Path, upstream_url: str, refusing_url: str) -> Generator[Router]:
+    """The shared router; tests leave nothing behind in it that others could see."""
+    everything = [
+        "test-model",
+        {"id": "renamed-model", "upstream": "test-model"},
+        *({"id": f"fault/{name}", "upstream": "test-model"} for name in FAULTS),
+    ]
+    backends: list[dict[str, Any]] = [
+        {"name": GOOD, "type": "openai", "url": upstream_url, "api_key": BACKEND_KEY, "models": everything}
+    ]
+    for name, fault in FAULTS.items():
+        url = upstream_url if fault.listens else refusing_url
+        served = [f"fault/{name}", {"id": f"alone/{name}", "upstream": f"fault/{name}"}]
+        backends.append({"name": f"bad-{name}", "type": "openai", "url": url, "models": served})
+    with running(
+        shared_home, config(*backends, timeouts=IMPATIENT, server={"max_request_body": MAX_BODY_BYTES})
+    ) as process:
+        yield process
+        assert "Traceback" not in process.stderr
