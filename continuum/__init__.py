@@ -1,1 +1,35 @@
-"""Continuum: one routing core for LLM backends, served over HTTP and as an ACP agent."""
+"""Continuum: one routing core for LLM backends, served over HTTP and as an ACP agent.
+
+Public names are loaded when first used, so importing `continuum.acp` or `continuum.cli` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from continuum.version import VERSION as __version__  # noqa: N811 - the name Python tools look for
+
+if TYPE_CHECKING:
+    from continuum.chat import ChatRequest, Message
+    from continuum.config import BackendConfig, Config
+    from continuum.errors import ConfigError, ContinuumError
+
+__all__ = ["BackendConfig", "ChatRequest", "Config", "ConfigError", "ContinuumError", "Message", "__version__"]
+
+_HOMES = {
+    "chat": ("ChatRequest", "Message"),
+    "config": ("BackendConfig", "Config"),
+    "errors": ("ConfigError", "ContinuumError"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

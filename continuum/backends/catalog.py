@@ -26,8 +26,8 @@ REFRESH_EMPTY = 5.0
 """The same while it serves nothing or does not answer."""
 
 ASK_TIMEOUT = 10.0
-FIRST_LOOK = 3.0
-"""Seconds a caller waits for the first look at all servers before a model counts as unknown."""
+FIRST_LOOK = 2.0
+"""Seconds that starting waits for the first look at all servers."""
 
 
 class Served(NamedTuple):

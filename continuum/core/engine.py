@@ -9,7 +9,7 @@ from continuum.core.attempt import Attempt
 from continuum.core.classify import exhausted
 from continuum.core.plan import plan
 from continuum.core.reply import Reply
-from continuum.errors import ModelNotFound, NoBackendAvailable, UpstreamError
+from continuum.errors import NoBackendAvailable, UpstreamError
 from continuum.selection import STRATEGIES
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from continuum.backends import Pool, Served
     from continuum.config import Config
     from continuum.core.call import Call
-    from continuum.core.plan import Plan
 
 __all__ = ["Engine"]
 
@@ -38,7 +37,7 @@ class Engine:
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
-        chosen = await self._plan(call)
+        chosen = plan(call.model, self._config.routing.aliases, self._catalog)
         failures: list[tuple[str, UpstreamError]] = []
         candidates: Sequence[Served] = [served for served in chosen.served if not served.backend.full]
         if not candidates:
@@ -57,11 +56,3 @@ class Engine:
             else:
                 return Reply(call, attempt, model=chosen.model, attempts=len(failures) + 1)
         raise exhausted(failures)
-
-    async def _plan(self, call: Call) -> Plan:
-        aliases = self._config.routing.aliases
-        try:
-            return plan(call.model, aliases, self._catalog)
-        except ModelNotFound:
-            await self._catalog.first_look()  # it may be a server's that was not asked yet
-            return plan(call.model, aliases, self._catalog)

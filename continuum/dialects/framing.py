@@ -23,7 +23,7 @@ class ServerSent(NamedTuple):
 
 class SSEParser:
     """Bytes in, whole events out. Takes CRLF, lone CR and LF, comments, id and retry, several data lines, a
-    byte-order mark; raises UpstreamProtocolError for an event over `max_line` bytes.
+    byte-order mark; skips events without data; raises UpstreamProtocolError for an event over `max_line` bytes.
     """
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
@@ -82,16 +82,23 @@ class SSEParser:
     def _event(self, block: bytes) -> ServerSent | None:
         if len(block) > self._max_line:
             raise UpstreamProtocolError("the backend sent an event that is too long")
+        name, payload = "", b""
         if block.startswith(b"data:") and b"\n" not in block:  # nearly all there are
-            return ServerSent(block[6:] if block[5:6] == b" " else block[5:])
-        name, data = "", []
-        for line in block.split(b"\n"):
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                data.append(value.removeprefix(b" "))
-            elif field == b"event":
-                name = value.removeprefix(b" ").decode("utf-8", "replace")
-        return ServerSent(b"\n".join(data), name) if data else None
+            payload = block[6:] if block[5:6] == b" " else block[5:]
+        else:
+            name, payload = _read_fields(block)
+        return ServerSent(payload, name) if payload else None
+
+
+def _read_fields(block: bytes) -> tuple[str, bytes]:
+    name, data = "", []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ").decode("utf-8", "replace")
+    return name, b"\n".join(data)
 
 
 def server_sent(data: bytes, name: str = "") -> bytes:

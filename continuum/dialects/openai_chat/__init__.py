@@ -1,7 +1,7 @@
 """OpenAI's chat completions: request, response, stream and errors, both ways. Sans-I/O."""
 
 from continuum.dialects.openai_chat.envelope import Envelope, open_envelope
-from continuum.dialects.openai_chat.errors import ErrorView, read_error, redact, write_error
+from continuum.dialects.openai_chat.errors import ErrorView, read_error, write_error
 from continuum.dialects.openai_chat.request import from_fields, read_request, write_request
 from continuum.dialects.openai_chat.response import check_response, read_response, write_response
 from continuum.dialects.openai_chat.stream import DONE, StreamReader, StreamWriter
@@ -20,7 +20,6 @@ __all__ = [
     "read_error",
     "read_request",
     "read_response",
-    "redact",
     "usage_in",
     "usage_out",
     "write_error",

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from continuum.errors import UpstreamFailed
+from continuum.redact import redact
 
 if TYPE_CHECKING:
     from continuum.errors import ContinuumError
 
-__all__ = ["ErrorView", "read_error", "read_stream_error", "redact", "write_error"]
+__all__ = ["ErrorView", "read_error", "read_stream_error", "write_error"]
 
 _TYPES = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     408: "timeout_error",
-    413: "invalid_request_error",
-    415: "invalid_request_error",
     429: "rate_limit_error",
     503: "service_unavailable_error",
 }
 
-_SECRETS = re.compile(
-    r"\b(?:Bearer|Basic)\s+\S+"
-    r"|\b(?:sk|pk|rk|ak|key|gsk|xai|hf|ghp|tok|pat)[-_][A-Za-z0-9_\-.*]{4,}|\bAIza[\w-]{10,}"  # vendors' key forms
-    r"|\b[A-Za-z0-9_\-]*\*{4,}[A-Za-z0-9_\-]*"  # a key the backend masked in part
-    r"|\b[a-z+]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
-    r"|(?<![\w.])/(?:[\w.-]+/)+[\w.-]*",  # file paths
-    re.IGNORECASE,
-)
-_LIMIT = 2000
+
+def _type_of(status: int) -> str:
+    return _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
 
 
 class ErrorView(msgspec.Struct, frozen=True):
@@ -44,12 +35,6 @@ class ErrorView(msgspec.Struct, frozen=True):
     type: str = ""
     code: str = ""
     param: str | None = None
-
-
-def redact(text: str) -> str:
-    """Keys, URLs, addresses and paths cut out of a backend's words; control bytes too."""
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text[:_LIMIT])
-    return _SECRETS.sub("[redacted]", text)
 
 
 def _view(value: object) -> ErrorView:
@@ -88,6 +73,6 @@ def read_stream_error(error: object) -> ContinuumError:
 
 def write_error(error: ContinuumError) -> bytes:
     """The body `{"error": {message, type, param, code}}`."""
-    kind = getattr(error, "kind", None) or _TYPES.get(error.http_status, "api_error")
+    kind = getattr(error, "kind", None) or _type_of(error.http_status)
     body = {"message": error.message, "type": kind, "param": error.param, "code": error.code}
     return msgspec.json.encode({"error": body})

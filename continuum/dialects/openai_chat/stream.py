@@ -19,7 +19,7 @@ from continuum.chat import (
     UsageReported,
 )
 from continuum.dialects.openai_chat.errors import read_stream_error, write_error
-from continuum.dialects.openai_chat.wire import NAME, decode_chunk, text_of, usage_in, usage_out
+from continuum.dialects.openai_chat.wire import NAME, Chunk, decode_chunk, text_of, usage_in, usage_out
 from continuum.errors import UpstreamProtocolError
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class StreamReader:
     def read(self, data: bytes) -> list[Event]:
         """The events of one chunk. Raises UpstreamProtocolError for what is not a JSON object."""
         try:
-            chunk = decode_chunk(data)
-        except msgspec.ValidationError:
-            return self._unusual(data)
+            chunk = _decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamProtocolError("the backend sent an event that is not JSON") from None
+        if not isinstance(chunk, Chunk):
+            return _unusual(chunk)
         events: list[Event] = []
         if chunk.error is not None:
             return [Failed(read_stream_error(chunk.error))]
@@ -76,15 +76,6 @@ class StreamReader:
         if chunk.usage is not None:
             events.append(UsageReported(usage_in(chunk.usage)))
         return events
-
-    def _unusual(self, data: bytes) -> list[Event]:
-        """JSON, but not of the shape this file knows: carried whole for clients of this dialect."""
-        value = msgspec.json.decode(data)
-        if not isinstance(value, dict):
-            raise UpstreamProtocolError("the backend sent an event that is not a JSON object")
-        if value.get("error") is not None:
-            return [Failed(read_stream_error(value["error"]))]
-        return [Opaque(NAME, {"chunk": value})]
 
     def _read_choice(self, choice: ChunkChoice, events: list[Event]) -> None:
         number = choice.index
@@ -146,6 +137,23 @@ class StreamReader:
         if state.kind is not None:
             events.append(PartEnded(state.part, number))
             state.kind = None
+
+
+def _decode(data: bytes) -> Chunk | object:
+    try:
+        return decode_chunk(data)
+    except msgspec.ValidationError:
+        value: object = msgspec.json.decode(data)
+        return value
+
+
+def _unusual(value: object) -> list[Event]:
+    """JSON, but not of the shape this file knows: carried whole for clients of this dialect."""
+    if not isinstance(value, dict):
+        raise UpstreamProtocolError("the backend sent an event that is not a JSON object")
+    if value.get("error") is not None:
+        return [Failed(read_stream_error(value["error"]))]
+    return [Opaque(NAME, {"chunk": value})]
 
 
 _TEXT_FIELDS = {"text": "content", "refusal": "refusal"}

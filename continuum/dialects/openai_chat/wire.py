@@ -12,7 +12,17 @@ import msgspec
 
 from continuum.chat import Usage
 
-__all__ = ["NAME", "Chunk", "Completion", "WireUsage", "decode_chunk", "decode_completion", "text_of", "usage_in", "usage_out"]
+__all__ = [
+    "NAME",
+    "Chunk",
+    "Completion",
+    "WireUsage",
+    "decode_chunk",
+    "decode_completion",
+    "text_of",
+    "usage_in",
+    "usage_out",
+]
 
 NAME = "openai_chat"
 

@@ -1,0 +1,52 @@
+"""`continuum run "prompt"`: one question, its answer streamed to stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import trio
+
+from continuum.chat import ChatRequest, Message, TextDelta
+from continuum.core import Call
+from continuum.errors import NoBackendAvailable
+from continuum.runtime import open_instance
+
+from .setting_up import set_up_with_logging
+
+if TYPE_CHECKING:
+    from continuum.runtime import Setup
+
+    from .options import Options
+
+__all__ = ["run_prompt"]
+
+
+@click.command("run")
+@click.argument("prompt", required=False)
+@click.option("-m", "--model", help="Which model; else the default one.")
+@click.pass_obj
+def run_prompt(options: Options, prompt: str | None, model: str | None) -> None:
+    """Ask one question; the answer streams to stdout. Text on stdin is put before PROMPT."""
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    text = "\n\n".join(part for part in (piped.strip(), (prompt or "").strip()) if part)
+    if not text:
+        raise click.UsageError("there is nothing to ask: give a prompt, or pipe text in")
+    if options.log_level is None:
+        options.log_level = "error"
+    trio.run(_ask, set_up_with_logging(options), text, model)
+
+
+async def _ask(setup: Setup, text: str, model: str | None) -> None:
+    async with open_instance(setup.config) as instance:
+        chosen = model or instance.default_model()
+        if chosen is None:
+            raise NoBackendAvailable("No backends available: configure one, or use --local for the embedded model")
+        call = Call.of_chat(ChatRequest(chosen, [Message.of_text("user", text)]), request_id="run")
+        async with await instance.engine.open(call) as reply:
+            async for frame in reply:
+                for event in frame.events:
+                    if isinstance(event, TextDelta):
+                        click.echo(event.text, nl=False)
+        click.echo()

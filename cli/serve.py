@@ -1,0 +1,62 @@
+"""`continuum --mode http`: from options to a served address."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+import trio
+
+from continuum.backends import local
+from continuum.http import App, listen, serve
+from continuum.runtime import open_instance
+
+from .setting_up import set_up_with_logging
+
+if TYPE_CHECKING:
+    from continuum.http.edge import Listener
+    from continuum.runtime import Instance, Setup
+
+    from .options import Options
+
+__all__ = ["serve_http"]
+
+
+def _say(line: str) -> None:
+    click.echo(f"continuum: {line}", err=True)
+
+
+def serve_http(options: Options) -> None:
+    """Serve until a signal comes. Raises ConfigError, or LocalModelError where the embedded model cannot run."""
+    setup = set_up_with_logging(options)
+    for line in setup.found:
+        _say(line)
+    if setup.embedded:
+        local.check()
+        local.ensure_model(_say)
+    with listen(setup.config.server) as listeners:
+        trio.run(_serve, setup, listeners)
+
+
+async def _serve(setup: Setup, listeners: list[Listener]) -> None:
+    async with open_instance(setup.config) as instance:
+
+        def announce() -> None:
+            for listener in listeners:
+                _say(f"listening on {listener.url}")
+            _say_try(listeners[0].url, instance)
+
+        await serve(App(instance), setup.config.server, listeners, ready=announce)
+
+
+def _say_try(url: str, instance: Instance) -> None:
+    model = instance.default_model()
+    if model is None:
+        _say("no model yet: configure a backend, or start with --local for the embedded demonstration model")
+        return
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Tell me a short story."}]}
+    target = f"{url}/v1/chat/completions"
+    if url.startswith("http+unix://"):
+        target = f"--unix-socket {url.removeprefix('http+unix://')} http://localhost/v1/chat/completions"
+    _say(f"try: curl -N {target} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")

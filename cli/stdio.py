@@ -1,0 +1,31 @@
+"""Stdio mode: the agent on this process's own stdin and stdout. The configuration is loaded behind its first answer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from continuum.acp.descriptors import claim_stdio
+
+if TYPE_CHECKING:
+    from continuum.config import Config
+
+    from .options import Options
+
+__all__ = ["run"]
+
+# The start-up path's lazy table: the agent after stdout is safe, the configuration after `initialize` is answered.
+_AGENT = "continuum.acp.server"
+_SETTING_UP = "continuum.cli.setting_up"
+
+
+def run(options: Options) -> int:
+    """Serve until the client leaves; the exit code."""
+    in_fd, out_fd = claim_stdio()
+
+    def load() -> Config:
+        config: Config = import_module(_SETTING_UP).set_up_with_logging(options).config
+        return config
+
+    code: int = import_module(_AGENT).main(in_fd=in_fd, out_fd=out_fd, load=load)
+    return code

@@ -1,0 +1,6 @@
+"""The HTTP transport: OpenAI-compatible routes in front of the core."""
+
+from continuum.http.app import App
+from continuum.http.edge import listen, serve
+
+__all__ = ["App", "listen", "serve"]

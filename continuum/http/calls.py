@@ -1,0 +1,94 @@
+"""A call that came over HTTP: read, handed to the engine, and its reply written back. One cancel scope per call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from continuum.core import Call
+from continuum.dialects.framing import server_sent
+from continuum.dialects.openai_chat import open_envelope
+from continuum.errors import ContinuumError, StreamBroken, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from continuum.core import Operation, Reply
+    from continuum.dialects import Dialect
+    from continuum.http.exchange import Exchange, Headers
+    from continuum.runtime import Instance
+
+__all__ = ["answer_call"]
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+_SSE: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+async def answer_call(exchange: Exchange, instance: Instance, operation: Operation, dialect: Dialect) -> None:
+    """Answer one call; the caller's leaving cancels it, upstream included. Raises ContinuumError before the head."""
+    server = instance.config.server
+    _check_media_type(exchange)
+    body = await exchange.body(server.max_request_body, server.body_timeout)
+    call = Call.of_body(operation, dialect, open_envelope(body), request_id=exchange.request_id)
+    failure: ContinuumError | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_leave_with_client, exchange, nursery.cancel_scope)
+        try:
+            async with await instance.engine.open(call) as reply:
+                exchange.reply = reply
+                await _write(exchange, call, reply)
+        except ContinuumError as fault:
+            failure = fault  # raised below: the nursery would wrap it in a group
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _leave_with_client(exchange: Exchange, scope: trio.CancelScope) -> None:
+    """Hypercorn drops what is sent to a client that has gone without a word: only `receive` tells."""
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass
+    exchange.client_left = True
+    scope.cancel()
+
+
+def _check_media_type(exchange: Exchange) -> None:
+    encoding = exchange.headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b""):
+        raise UnsupportedMediaType("encoded bodies are not read here: send it without Content-Encoding")
+    kind = exchange.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise UnsupportedMediaType("send the body as Content-Type: application/json")
+
+
+def _routed(reply: Reply) -> Headers:
+    return [
+        (b"x-continuum-backend", reply.backend.encode()),
+        (b"x-continuum-model", reply.model.encode("ascii", "backslashreplace")),
+        (b"x-continuum-attempts", str(reply.attempts).encode()),
+    ]
+
+
+async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:
+    same = reply.dialect is call.dialect
+    if reply.body is not None:
+        body = reply.body if same else call.dialect.write_response(reply.dialect.read_response(reply.body))
+        await exchange.answer(200, [*_JSON, *_routed(reply)], body)
+        return
+    writer = None if same else call.dialect.writer()
+    await exchange.start(200, [*_SSE, *_routed(reply)])
+    try:
+        while frames := await reply.frames():
+            if writer is None:
+                payloads = [frame.raw for frame in frames]
+            else:
+                written = [writer.write(event) for frame in frames for event in frame.events]
+                payloads = [payload for payload in written if payload is not None]
+            await exchange.write(b"".join(map(server_sent, payloads)), more=True)
+        end = call.dialect.done
+    except StreamBroken as fault:
+        end = call.dialect.write_error(fault)  # in-band, and nothing after it: a cut answer never looks complete
+    await exchange.write(server_sent(end), more=False)

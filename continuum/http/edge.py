@@ -1,0 +1,137 @@
+"""The listening side: sockets, hypercorn's trio worker, and the drain when a signal comes."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import socket
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import hypercorn.config
+import hypercorn.trio
+import trio
+
+from continuum.config.address import Address, TcpAddress, UnixAddress, parse_bind
+from continuum.errors import ConfigError, ConfigProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hypercorn.typing import Framework
+
+    from continuum.config import Server
+
+__all__ = ["Listener", "listen", "serve"]
+
+_log = logging.getLogger("continuum.http")
+
+_BACKLOG = 2048
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Listener:
+    """A bound socket and the URL it answers at."""
+
+    def __init__(self, sock: socket.socket, address: Address) -> None:
+        self.socket = sock
+        if isinstance(address, UnixAddress):
+            self.url = f"http+unix://{address.path}"
+        else:
+            self.url = f"http://{TcpAddress(address.host, sock.getsockname()[1])}"
+
+
+@contextmanager
+def listen(server: Server) -> Iterator[list[Listener]]:
+    """The sockets of `server.bind_address`, bound. Raises ConfigError saying why one cannot be."""
+    with ExitStack() as stack:
+        yield [_bind(address, server, stack) for address in parse_bind(server.bind_address)]
+
+
+def _bind(address: Address, server: Server, stack: ExitStack) -> Listener:
+    try:
+        if isinstance(address, UnixAddress):
+            return Listener(_bind_unix(Path(address.path), server.socket_mode, stack), address)
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        sock = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address.host, address.port))
+    except OSError as fault:
+        raise ConfigError([ConfigProblem(_why(fault, address), "server.bind_address")]) from None
+    else:
+        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        return Listener(sock, address)
+
+
+def _bind_unix(path: Path, mode: str | None, stack: ExitStack) -> socket.socket:
+    sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    if path.is_socket() and not _answers(path):
+        path.unlink()  # left behind by a process that was killed
+    sock.bind(str(path))
+    stack.callback(path.unlink, missing_ok=True)
+    if mode is not None:
+        path.chmod(int(mode, 8))
+    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return sock
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _why(fault: OSError, address: Address) -> str:
+    reasons = {
+        errno.EADDRINUSE: "is in use by another process; choose another with --bind, port 0 takes a free one",
+        errno.EACCES: "is not allowed for this user; choose a port over 1023",
+        errno.EADDRNOTAVAIL: "is no address of this machine",
+    }
+    return f"{address} {reasons.get(fault.errno or 0, f'cannot be bound: {os.strerror(fault.errno or 0)}')}"
+
+
+async def serve(
+    app: object, server: Server, listeners: list[Listener], *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let open requests finish for `server.shutdown_grace` seconds.
+
+    ready: called once connections are accepted. A second signal ends the process at once.
+    """
+    config = _hypercorn(server, listeners)
+    draining = trio.Event()
+
+    async def work(task_status: trio.TaskStatus[list[str]]) -> None:
+        framework = cast("Framework", app)
+        await hypercorn.trio.serve(framework, config, shutdown_trigger=draining.wait, task_status=task_status)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_signals, draining)
+        await nursery.start(work)
+        ready()
+    _log.info("stopped")
+
+
+async def _watch_signals(draining: trio.Event) -> None:
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
+        async for number in signals:
+            if draining.is_set():
+                os._exit(128 + number)  # the user means it
+            _log.info("draining: open requests finish, a second signal exits now")
+            draining.set()
+
+
+def _hypercorn(server: Server, listeners: list[Listener]) -> hypercorn.config.Config:
+    config = hypercorn.config.Config()
+    config.bind = [f"fd://{os.dup(listener.socket.fileno())}" for listener in listeners]
+    config.backlog = _BACKLOG
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.graceful_timeout = server.shutdown_grace
+    config.keep_alive_timeout = server.keep_alive_timeout
+    config.keep_alive_max_requests = 1_000_000
+    config.h11_max_incomplete_size = 64 * 1024
+    return config

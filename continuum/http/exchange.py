@@ -1,0 +1,122 @@
+"""One request and the answer to it, as ASGI messages: the headers every answer has, and its line in the access log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from typing import TYPE_CHECKING, cast
+
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+
+from continuum.errors import ContentTooLarge, RequestTimeout
+from continuum.http.errors import headers_of, status_of
+from continuum.runtime.log import fields
+
+if TYPE_CHECKING:
+    from continuum.core import Reply
+    from continuum.dialects import Dialect
+    from continuum.errors import ContinuumError
+
+__all__ = ["ClientLeft", "Exchange", "Headers"]
+
+Headers = list[tuple[bytes, bytes]]
+
+_access = logging.getLogger("continuum.access")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+CLIENT_LEFT = 499
+"""The status logged for a client that did not wait for its answer."""
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class Exchange:
+    """One request. status: what was answered, 0 while nothing was. client_left: it did not wait for the end."""
+
+    def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._send = send
+        self._began = trio.current_time()
+        self._first_byte: float | None = None
+        self.status = 0
+        self.client_left = False
+        self.reply: Reply | None = None
+        self.headers = {name.lower(): value for name, value in scope["headers"]}
+        asked = self.headers.get(b"x-request-id", b"")
+        self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else f"req_{secrets.token_hex(12)}"
+
+    async def body(self, limit: int, gap: float) -> bytes:
+        """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any."""
+        declared = self.headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            with trio.move_on_after(gap) as waiting:
+                message = await self.receive()
+            if waiting.cancelled_caught:
+                raise RequestTimeout(f"no more of the body came for {gap:g} seconds")
+            if message["type"] == "http.disconnect":
+                self.client_left = True
+                raise ClientLeft
+            piece = cast("bytes", message.get("body", b""))
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head."""
+        self.status = status
+        self._first_byte = trio.current_time()
+        common: Headers = [(b"server", b"continuum"), (b"x-request-id", self.request_id.encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *common]})
+
+    async def write(self, body: bytes, *, more: bool) -> None:
+        """Send some of the answer's body, or its end."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        length = (b"content-length", str(len(body)).encode())
+        await self.start(status, [*headers, length])
+        await self.write(b"" if self.scope["method"] == "HEAD" else body, more=False)
+
+    async def fail(self, error: ContinuumError, dialect: Dialect) -> None:
+        """Send an error as the caller's dialect words it."""
+        await self.answer(status_of(error), headers_of(error), dialect.write_error(error))
+
+    def log(self) -> None:
+        """The request's line in the access log."""
+        if not _access.isEnabledFor(logging.INFO):
+            return
+        reply, now = self.reply, trio.current_time()
+        usage = reply.usage if reply is not None else None
+        first = self._first_byte
+        _access.info(
+            "request",
+            extra=fields(
+                id=self.request_id,
+                method=self.scope["method"],
+                route=self.scope["path"],
+                status=CLIENT_LEFT if self.client_left else self.status,
+                model=reply.model if reply is not None else None,
+                backend=reply.backend if reply is not None else None,
+                attempts=reply.attempts if reply is not None else None,
+                ttft_ms=None if first is None else round((first - self._began) * 1000, 1),
+                total_ms=round((now - self._began) * 1000, 1),
+                input_tokens=usage.input_tokens if usage is not None else None,
+                output_tokens=usage.output_tokens if usage is not None else None,
+            ),
+        )
+
+
+def _too_large(limit: int) -> ContentTooLarge:
+    return ContentTooLarge(f"the body is over the limit of {limit} bytes (server.max_request_body)")
