@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import trio
-from chat import CHAT, asked, client_of
+from chat import CHAT, ask, asked, client_of
 from serving import Router, backend, config, open_router
 
-from continuum.testing.upstream import Completion, Hang, HeadThen, Raw, Request, Stream, Upstream, open_upstream
+from continuum.testing.upstream import Answer, Completion, Hang, HeadThen, Raw, Request, Stream, Upstream, open_upstream
 
 PROMISED_SECONDS = 1.0
 
-PHASES = {
+PHASES: dict[str, tuple[Answer, bool]] = {
     "mid-stream": (Stream(("one", Hang())), True),
     "before the first token": (Stream((), tail=(Hang(),)), True),
     "before the head, streaming": (Raw((Hang(),)), True),
@@ -45,8 +45,7 @@ async def test_a_crowd_leaves(tmp_path: Path) -> None:
     ):
         async with trio.open_nursery() as nursery:
             for number in range(50):
-                body = asked(stream=number % 2 == 0)
-                nursery.start_soon(lambda body=body: client.post(CHAT, json=body))
+                nursery.start_soon(ask, client, asked(stream=number % 2 == 0))
             calls = [await upstream.next_call() for _ in range(50)]
             nursery.cancel_scope.cancel()
         left_at = trio.current_time()

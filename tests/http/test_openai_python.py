@@ -4,11 +4,15 @@ import json
 from collections.abc import Generator
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 from chat import MODEL, TEXT
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionMessageFunctionToolCallParam,
+    ChatCompletionMessageParam,
+    ChatCompletionToolParam,
+)
 from serving import CLIENT_KEY, Router, backend, config, open_router
 
 from continuum.testing.upstream import WORDS, Completion, ToolCall, open_upstream
@@ -18,7 +22,7 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 
 @pytest.fixture
 def client(router: Router) -> Generator[openai.OpenAI]:
-    http = httpx.Client(trust_env=False)
+    http = openai.DefaultHttpxClient(trust_env=False)
     with openai.OpenAI(base_url=f"{router.url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http) as client:
         yield client
 
@@ -40,8 +44,9 @@ def test_stream(client: openai.OpenAI) -> None:
 
 
 def test_stream_with_usage(client: openai.OpenAI) -> None:
-    options: openai.types.chat.ChatCompletionStreamOptionsParam = {"include_usage": True}
-    with client.chat.completions.create(model=MODEL, messages=HELLO, stream=True, stream_options=options) as stream:
+    with client.chat.completions.create(
+        model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
+    ) as stream:
         *chunks, last = stream
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
     assert last.choices == []
@@ -113,41 +118,38 @@ TOOL: ChatCompletionToolParam = {
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 async def test_tools_round_trip(tmp_path: Path, mode: str) -> None:
     """The asynchronous client, on trio: a tool is called, its result goes back, and the upstream sees both as sent."""
-    called = Completion(
-        tool_calls=(ToolCall("weather", '{"city":"Oslo"}'), ToolCall("weather", '{"city":"Bergen"}', "call_2"))
-    )
+    cities = (ToolCall("weather", '{"city":"Oslo"}', "call_1"), ToolCall("weather", '{"city":"Bergen"}', "call_2"))
     async with (
         open_upstream() as upstream,
         open_router(tmp_path, config(backend(upstream.url))) as router,
-        httpx.AsyncClient(trust_env=False) as http,
+        openai.DefaultAsyncHttpxClient(trust_env=False) as http,
         openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http) as client,
     ):
-        upstream.push(called)
+        upstream.push(Completion(tool_calls=cities))
         if mode == "stream":
             async with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL]) as stream:
-                message = (await stream.get_final_completion()).choices[0].message
+                completion: ChatCompletion = await stream.get_final_completion()
         else:
             completion = await client.chat.completions.create(model=MODEL, messages=HELLO, tools=[TOOL])
-            message = completion.choices[0].message
-        calls = [call for call in message.tool_calls or [] if call.type == "function"]
-        assert [json.loads(call.function.arguments)["city"] for call in calls] == ["Oslo", "Bergen"]
-        turn: list[ChatCompletionMessageParam] = [
-            *HELLO,
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    {
-                        "id": call.id,
-                        "type": "function",
-                        "function": {"name": call.function.name, "arguments": call.function.arguments},
-                    }
-                    for call in calls
-                ],
-            },
-            *({"role": "tool", "tool_call_id": call.id, "content": "rain"} for call in calls),
-        ]
+        turn = [*HELLO, *_results(completion)]
         answer = await client.chat.completions.create(model=MODEL, messages=turn, tools=[TOOL])
+    assert completion.choices[0].finish_reason == "tool_calls"
     assert answer.choices[0].message.content == TEXT
     first, second = upstream.calls
     assert first.json["tools"] == [TOOL]
     assert second.json["messages"] == turn
+
+
+def _results(completion: ChatCompletion) -> list[ChatCompletionMessageParam]:
+    """The next messages: the calls as they came, and a result for each."""
+    calls: list[ChatCompletionMessageFunctionToolCallParam] = []
+    results: list[ChatCompletionMessageParam] = []
+    for call in completion.choices[0].message.tool_calls or ():
+        assert call.type == "function"
+        function = call.function
+        calls.append(
+            {"id": call.id, "type": "function", "function": {"name": function.name, "arguments": function.arguments}}
+        )
+        results.append({"role": "tool", "tool_call_id": call.id, "content": "rain"})
+    assert [json.loads(call["function"]["arguments"])["city"] for call in calls] == ["Oslo", "Bergen"]
+    return [{"role": "assistant", "tool_calls": calls}, *results]

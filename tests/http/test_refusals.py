@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from chat import CHAT, Received, ask, asked, client_of
 from serving import Router, config, open_router
 
 MAX_BODY_BYTES = 64 * 1024
+HEAD = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 DEEP = '{"model":"test-model","messages":' + "[" * 101 + "]" * 101 + "}"
 
 # name: body, status, code (None: any)
@@ -95,22 +97,17 @@ async def test_a_body_over_the_limit_is_refused(router: Router) -> None:
 
 
 async def test_a_declared_body_is_refused_before_it_is_read(router: Router) -> None:
-    head = (
-        f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n"
-    )
+    head = f"{HEAD}content-length: 99999999\r\n\r\n"
     assert (await _exchange(router, head.encode())).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_an_expecting_client_is_told_before_it_sends(router: Router) -> None:
-    head = (
-        f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        "content-length: 99999999\r\nexpect: 100-continue\r\n\r\n"
-    )
+    head = f"{HEAD}content-length: 99999999\r\nexpect: 100-continue\r\n\r\n"
     assert (await _exchange(router, head.encode())).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_an_undeclared_body_is_cut_at_the_limit(router: Router) -> None:
-    head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = f"{HEAD}transfer-encoding: chunked\r\n\r\n"
     piece = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
     assert (await _exchange(router, head.encode() + piece * 3)).startswith(b"HTTP/1.1 413 ")
 
@@ -184,7 +181,7 @@ async def test_models_are_listed_once_each_in_openai_form(router: Router) -> Non
 
 
 @pytest.mark.parametrize("backends", ["none", "disabled"])
-async def test_without_backends(tmp_path: Any, backends: str) -> None:
+async def test_without_backends(tmp_path: Path, backends: str) -> None:
     disabled = {"name": "off", "url": "http://127.0.0.1:9", "models": ["test-model"], "enabled": False}
     configuration = config(*([disabled] if backends == "disabled" else []))
     async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:

@@ -35,8 +35,8 @@ async def test_planted_secrets_go_nowhere(tmp_path: Path) -> None:
     headers = {"authorization": f"Bearer {CLIENT_KEY}", "x-api-key": CLIENT_KEY}
     said: list[str] = []
     async with open_upstream(script) as upstream:
-        more = {"headers": {"x-extra": "planted-header-1984"}}
-        configuration = config(backend(upstream.url, **more), logging={"level": "trace"})
+        entry = backend(upstream.url, headers={"x-extra": "planted-header-1984"})
+        configuration = config(entry, logging={"level": "trace"})
         async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
             for user in (*map(str, STATUSES), "early", "late"):
                 for stream in (False, True):
