@@ -39,6 +39,16 @@ class Document:
     file: str = ""
     lines: dict[Path, int] = field(default_factory=dict[Path, int])
 
+    def holds(self, path: Path) -> bool:
+        """Is something written at this path?"""
+        value: Any = self.data
+        for part in path:
+            try:
+                value = value[part]
+            except (LookupError, TypeError):
+                return False
+        return True
+
     def line(self, path: Path) -> int | None:
         """The line of a path, or of the nearest thing around it that is written in the file."""
         lengths = range(len(path), 0, -1)

@@ -10,13 +10,14 @@ from continuum.config.codec import Document, read
 from continuum.config.expansion import expand
 from continuum.config.faults import Fault, faults_of
 from continuum.config.model import SECTIONS, Config
-from continuum.config.overlay import COMMAND_LINE, Overlay, lay
+from continuum.config.overlay import Overlay, lay, merge
 from continuum.config.plain import is_mapping
 from continuum.config.section import Path
 from continuum.errors import ConfigError, ConfigProblem
 
 _ROOT_STRATEGY: Path = ("selection_strategy",)
 _STRATEGY: Path = ("routing", "selection_strategy")
+_MOST_PROBLEMS = 100
 
 
 def load(path: File, *, environ: Mapping[str, str], overlay: Mapping[str, object] | None = None) -> Config:
@@ -24,15 +25,15 @@ def load(path: File, *, environ: Mapping[str, str], overlay: Mapping[str, object
 
     Raises ConfigError with every fault at once; ParseError when the text is not YAML, TOML or JSON at all.
     """
-    return _build(read(path), environ, overlay or {})
+    return _build(read(path), environ, merge(overlay or {}))
 
 
 def from_mapping(data: Mapping[str, object], *, overlay: Mapping[str, object] | None = None) -> Config:
     """Validate plain data; `${VAR}` in it is plain text. Raises ConfigError with every fault at once."""
-    return _build(Document(dict(data)), None, overlay or {})
+    return _build(Document(dict(data)), None, merge(overlay or {}))
 
 
-def _build(document: Document, environ: Mapping[str, str] | None, overlay: Mapping[str, object]) -> Config:
+def _build(document: Document, environ: Mapping[str, str] | None, overlay: Overlay) -> Config:
     written = _tidied(document.data)
     given, faults = written, list[Fault]()
     if environ is not None:
@@ -59,27 +60,36 @@ def _tidied(data: Mapping[str, Any]) -> dict[str, Any]:
     return tidied
 
 
-def _problems(faults: Iterable[Fault], document: Document, overlay: Mapping[str, object]) -> list[ConfigProblem]:
+def _problems(faults: Iterable[Fault], document: Document, overlay: Overlay) -> list[ConfigProblem]:
     """The faults with the places they come from: the file's by line, then the others."""
     problems = list[ConfigProblem]()
     for fault in faults:
         key = ".".join(map(str, fault.path))
-        origin = _origin(fault.path, overlay)
+        where = _written_at(fault.path, document, overlay)
+        origin = _origin(where, document, overlay)
         if origin is None:
-            line = document.line(fault.path) or (document.line(_ROOT_STRATEGY) if fault.path == _STRATEGY else None)
+            line = document.line(where)
             problems.append(ConfigProblem(str(fault), key, document.file, line))
         else:
             problems.append(ConfigProblem(str(fault), key, origin))
-    return sorted(problems, key=lambda each: (each.file != document.file, each.line or 0))
+    problems.sort(key=lambda each: (each.file != document.file, each.line or 0))
+    if len(problems) > _MOST_PROBLEMS:
+        rest = ConfigProblem(f"and {len(problems) - _MOST_PROBLEMS} more faults", file=document.file)
+        return [*problems[:_MOST_PROBLEMS], rest]
+    return problems
 
 
-def _origin(path: Path, overlay: Mapping[str, object]) -> str | None:
-    """Which variable or option gave the value at `path`; None where the file did, or nobody."""
-    value: Any = overlay
-    for length, part in enumerate(path):
-        if isinstance(overlay, Overlay) and path[:length] in overlay.origins:
-            return overlay.origins[path[:length]]
-        if not is_mapping(value) or part not in value:
-            return None
-        value = value[part]
-    return overlay.origins.get(path, COMMAND_LINE) if isinstance(overlay, Overlay) else COMMAND_LINE
+def _written_at(path: Path, document: Document, overlay: Overlay) -> Path:
+    """Where the value at `path` was written: only the short root key moves."""
+    moved = path == _STRATEGY and not overlay.origin(path) and not document.holds(path)
+    return _ROOT_STRATEGY if moved else path
+
+
+def _origin(path: Path, document: Document, overlay: Overlay) -> str | None:
+    """Which variable or option gave the value at `path`, or made it wanted; None where the file did, or nobody."""
+    origin = overlay.origin(path)
+    for length in range(len(path), 0, -1):
+        if origin or document.holds(path[:length]):
+            break
+        origin = overlay.origin_below(path[:length])
+    return origin

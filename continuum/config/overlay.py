@@ -1,7 +1,7 @@
 """What the command line and the environment lay over the file: nested mappings that know where each value came from."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from continuum.config.model import SECTIONS, Config
@@ -39,7 +39,24 @@ class Overlay(dict[str, Any]):
         if isinstance(layer, Overlay):
             self.origins.update(layer.origins)
         else:
-            self.origins.update(((key,), COMMAND_LINE) for key in layer)
+            self.origins.update((path, COMMAND_LINE) for path in _leaves(layer))
+
+    def origin(self, path: Path) -> str | None:
+        """Which variable or option set the value at `path`, or the value that holds it; None where none did."""
+        lengths = range(len(path), 0, -1)
+        return next((self.origins[path[:length]] for length in lengths if path[:length] in self.origins), None)
+
+    def origin_below(self, path: Path) -> str | None:
+        """Which variable or option first set something below `path`."""
+        return next((origin for where, origin in self.origins.items() if where[: len(path)] == path), None)
+
+
+def _leaves(value: object, path: Path = ()) -> Iterator[Path]:
+    if is_mapping(value):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield path
 
 
 def merge(*layers: Mapping[str, object]) -> Overlay:
@@ -105,22 +122,16 @@ def _indexed(keys: tuple[str, ...]) -> Path:
 
 
 def lay(base: object, layer: object) -> Any:
-    """`layer` over `base`: mappings are merged, numbers name items of a list, anything else is replaced."""
+    """`layer` over `base`: mappings are merged, numbers name items of a list, anything else is replaced.
+
+    A number past the end of the list makes no list: validation then says that one is wanted.
+    """
     if not is_mapping(layer):
         return layer
-    if is_list(base) and layer and all(isinstance(key, int) for key in layer):
-        return _lay_items(base, layer)
+    if layer and all(isinstance(key, int) for key in layer) and (base is None or is_list(base)):
+        base = dict(enumerate(base or ()))
     merged = dict(base) if is_mapping(base) else {}
     for key, value in layer.items():
         merged[key] = lay(merged.get(key), value)
-    return merged
-
-
-def _lay_items(base: list[Any], layer: Mapping[int, object]) -> list[Any]:
-    items = list(base)
-    for index in sorted(layer):
-        if index < len(items):
-            items[index] = lay(items[index], layer[index])
-        elif index == len(items):
-            items.append(lay(None, layer[index]))
-    return items
+    indexed = bool(merged) and list(merged) == list(range(len(merged)))
+    return list(merged.values()) if indexed else merged

@@ -22,12 +22,12 @@ from pydantic_core import CoreSchema, core_schema
 
 MASK = "***"
 
-_DURATION = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(ms|s|m|h)?\s*")
+_DURATION = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,30})?)\s*(ms|s|m|h)?\s*")
 _SECONDS = {"ms": Decimal("0.001"), None: Decimal(1), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _DURATION_RULE = 'must be a duration such as "500ms", "30s", "5m" or "1h", or a number of seconds'
 _DURATION_SCHEMA = {"type": ["string", "number"], "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h)?\s*$"}
 
-_SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,6})?)\s*(?:([kmgt]?)(i?)b)?\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*([0-9]{1,19}(?:\.[0-9]{1,6})?)\s*(?:([kmgt]?)(i?)b)?\s*", re.IGNORECASE)
 _SIZE_RULE = 'must be a size such as "512KiB" or "10MiB", or a number of bytes'
 _SIZE_SCHEMA = {
     "type": ["string", "integer"],
@@ -35,6 +35,7 @@ _SIZE_SCHEMA = {
     "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]?i?[bB])?\s*$",
 }
 _UNITS = "_kmgt"
+_LONGEST_DURATION = 1e12  # seconds: beyond any use, within every clock
 _LARGEST_SIZE = 2**63 - 1
 
 _MASKED = re.compile(r".{3}\*\*\*.{4}|\*\*\*", re.DOTALL)
@@ -64,18 +65,22 @@ class Bytes(int):
 
 
 def seconds(value: object) -> float:
-    """Read a duration: `"500ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds. Never negative, always finite."""
+    """Read a duration: `"500ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds. Never negative."""
     if isinstance(value, Seconds):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not 0 <= value < float("inf"):
-            raise ValueError(_DURATION_RULE)
-        return Seconds(value)
+        return _timed(value, "")
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(_DURATION_RULE)
     number, unit = match.groups()
-    return Seconds(float(Decimal(number) * _SECONDS[unit]), str(value).strip() if unit else "")
+    return _timed(float(Decimal(number) * _SECONDS[unit]), str(value).strip() if unit else "")
+
+
+def _timed(length: float, text: str) -> Seconds:
+    if not 0 <= length <= _LONGEST_DURATION:
+        raise ValueError(_DURATION_RULE)
+    return Seconds(length, text)
 
 
 def size(value: object) -> int:
