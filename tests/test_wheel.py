@@ -117,7 +117,14 @@ def test_it_does_not_hide_the_official_sdk(installed: Path, tmp_path: Path) -> N
 def test_http_mode(installed: Path, configuration: Path, tmp_path: Path) -> None:
     with launched(installed, "--mode", "http", "--config", str(configuration), cwd=tmp_path) as process:
         assert process.stderr is not None
-        url = next((line.split()[-1] for line in process.stderr if "listening on" in line), "")
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if "listening on" in line:
+                break
+        assert said, "ended without a word"
+        assert "listening on" in said[-1], "".join(said)
+        url = said[-1].split()[-1]
         ask = {"model": "test-model", "messages": [{"role": "user", "content": "hello"}]}
         with httpx.Client(base_url=url, trust_env=False, timeout=TIMEOUT_S) as client:
             plain = client.post("/v1/chat/completions", json=ask).raise_for_status().json()
@@ -136,8 +143,8 @@ def test_stdio_mode(installed: Path, configuration: Path, tmp_path: Path) -> Non
         "params": {"protocolVersion": 1, "clientCapabilities": {}},
     }
     with launched(installed, "--mode", "stdio", "--config", str(configuration), cwd=tmp_path) as process:
-        out, _ = process.communicate(json.dumps(initialize) + "\n", timeout=TIMEOUT_S)
-        assert process.returncode == 0
+        out, err = process.communicate(json.dumps(initialize) + "\n", timeout=TIMEOUT_S)
+        assert process.returncode == 0, err
     answer = json.loads(out)
     assert answer["id"] == 0
     assert answer["result"]["protocolVersion"] == 1
