@@ -1,5 +1,6 @@
 """What is installed and committed: the package list against the tree, the links, locks and files that name no place."""
 
+import ast
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ import pytest
 from continuum.version import VERSION
 
 LINKS = {"continuum/acp": "../acp", "continuum/cli": "../cli", "scripts/types/continuum": "../../continuum"}
+
+# Imported beside the dependency that brings them, which is built on them.
+COME_ALONG = {"pydantic-core", "werkzeug"}
+# A floor under what hypercorn brings; and pip, which is run, not imported.
+NOT_IMPORTED = {"h11", "pip"}
 
 # Folders of other people's machines. The one we stand on is added while running.
 ELSEWHERE = re.compile(r"(?<![\w.~-])/(?:home|Users)/(?!you\b|user\b|me\b)\w+/")
@@ -66,6 +72,31 @@ def test_every_package_has_an_init(checkout: Path) -> None:
         if not (checkout / name.replace(".", "/") / "__init__.py").is_file()  # through the links
     ]
     assert not missing
+
+
+def test_dependencies_are_what_is_imported(checkout: Path, project: dict[str, Any]) -> None:
+    declared = {
+        normal(requirement)
+        for group in (project["project"]["dependencies"], *project["project"]["optional-dependencies"].values())
+        for requirement in group
+    }
+    homes = packages_distributions()
+    used = {normal(homes[top][0]) for top in imported(checkout) if top in homes} - {"continuum-router"}
+    assert used - COME_ALONG == declared - NOT_IMPORTED - {"continuum-router"}
+
+
+def normal(requirement: str) -> str:
+    """A requirement's or distribution's bare name."""
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+
+def imported(checkout: Path) -> set[str]:
+    """The top-level names that the product imports."""
+    files = [path for top in ("continuum", "acp", "cli") for path in (checkout / top).rglob("*.py")]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    absolute = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in plain | absolute}
 
 
 def test_every_data_file_is_packaged(checkout: Path, project: dict[str, Any]) -> None:
