@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import httpx
-
+from continuum.backends.transport import Origin
 from continuum.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from continuum.backends.client import UpstreamClient
+    from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
     from continuum.backends.outcome import Outcome
-    from continuum.chat import Operation
     from continuum.config import BackendConfig
     from continuum.providers import Headers, Provider
 
@@ -43,7 +41,9 @@ class Backend:
         self._keys: Iterator[str] | None = itertools.cycle(keys) if keys else None
         own = [(name.lower().encode(), value.reveal().encode("latin-1")) for name, value in config.headers.items()]
         self._common: Headers = [*_JSON, _USER_AGENT, *self.provider.extra_headers(config), *own]
-        self._urls: dict[tuple[str, str], httpx.URL] = {}
+        self._placed = ""
+        self._origin: Origin
+        self._prefix = ""
 
     @property
     def name(self) -> str:
@@ -56,33 +56,25 @@ class Backend:
         limit = self.config.max_in_flight
         return limit is not None and self.in_flight >= limit
 
-    async def base_url(self) -> str:
-        """Where its server is, without /v1; a managed one is started first. Raises ConnectFailed."""
+    async def acquire(self) -> str:
+        """Where its server is, without /v1; a managed one is started first. Pairs with `release`, unless it raises
+        ConnectFailed.
+        """
         return await self.managed.acquire() if self.managed is not None else self._base
 
+    async def send(self, base: str, method: str, path: str, content: bytes = b"") -> UpstreamResponse:
+        """Send a request with what this backend's requests carry: its own credential, nothing of the client's."""
+        if base != self._placed:
+            self._placed, (self._origin, self._prefix) = base, Origin.of(base)
+        headers = self._common
+        if self._keys is not None:
+            headers = [*headers, *self.provider.auth_headers(next(self._keys))]
+        return await self.client.send(self._origin, method, self._prefix + path, headers, content)
+
     def release(self) -> None:
-        """Pairs with base_url: the caller is done with the server."""
+        """The caller of `acquire` is done with the server."""
         if self.managed is not None:
             self.managed.release()
-
-    def url(self, base: str, path: str) -> httpx.URL:
-        """The URL of a path, parsed once."""
-        url = self._urls.get((base, path))
-        if url is None:
-            self._urls = {key: value for key, value in self._urls.items() if key[0] == base}
-            url = self._urls[base, path] = httpx.URL(base + path)
-        return url
-
-    def operation_url(self, base: str, operation: Operation) -> httpx.URL:
-        """Where an operation is answered."""
-        return self.url(base, self.provider.paths[operation])
-
-    def headers(self, url: httpx.URL) -> Headers:
-        """What every request to it carries, its own credential included; nothing of the client's."""
-        headers = [(b"host", url.netloc), *self._common]
-        if self._keys is not None:
-            headers += self.provider.auth_headers(next(self._keys))
-        return headers
 
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""

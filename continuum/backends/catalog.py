@@ -118,10 +118,9 @@ class Catalog:
 
 async def _ask(backend: Backend) -> list[ModelInfo]:
     with trio.move_on_after(ASK_TIMEOUT):
-        base = await backend.base_url()
+        base = await backend.acquire()
         try:
-            url = backend.url(base, backend.provider.models_path)
-            async with await backend.client.send("GET", url, backend.headers(url)) as response:
+            async with await backend.send(base, "GET", backend.provider.models_path) as response:
                 if response.status != 200:
                     raise UpstreamFailed(f"the server answered {response.status}")
                 return backend.provider.read_models(await response.read())

@@ -13,11 +13,12 @@ from continuum.backends.backend import Backend
 from continuum.backends.catalog import Catalog
 from continuum.backends.client import UpstreamClient
 from continuum.backends.managed import ManagedServer
-from continuum.backends.transport import stock_transport
+from continuum.backends.transport import Http1Transport, stock_transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from continuum.backends.transport import Transport
     from continuum.config import BackendConfig, Config
 
 __all__ = ["Pool", "open_pool"]
@@ -39,6 +40,7 @@ async def open_pool(config: Config) -> AsyncIterator[Pool]:
     try:
         async with trio.open_nursery() as nursery:
             for backend in pool.backends:
+                nursery.start_soon(backend.client.run)
                 if backend.managed is not None:
                     nursery.start_soon(backend.managed.run)
             nursery.start_soon(pool.catalog.run)
@@ -50,9 +52,22 @@ async def open_pool(config: Config) -> AsyncIterator[Pool]:
 
 
 def _backend(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Backend:
-    transport = stock_transport(context, keepalive=config.server.connection_pool_size, idle=config.timeouts.idle)
-    client = UpstreamClient(transport, connect_timeout=config.timeouts.connection)
-    return Backend(entry, client, _managed(entry))
+    return Backend(entry, UpstreamClient(_transport(entry, config, context)), _managed(entry))
+
+
+def _transport(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Transport:
+    keepalive, times = config.server.connection_pool_size, config.timeouts
+    if entry.proxy is None and not entry.http2:
+        return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
+    proxy = entry.proxy.reveal() if entry.proxy is not None else None
+    return stock_transport(
+        context,
+        keepalive=keepalive,
+        idle=times.idle,
+        connect_timeout=times.connection,
+        proxy=proxy,
+        http2=entry.http2,
+    )
 
 
 def _managed(entry: BackendConfig) -> ManagedServer | None:

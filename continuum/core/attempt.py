@@ -12,7 +12,7 @@ from continuum.chat import Fold, unfold
 from continuum.core.classify import refusal, retry_after
 from continuum.core.frame import Frame
 from continuum.core.upstream_stream import UpstreamStream
-from continuum.errors import StaleConnection, UpstreamError, UpstreamProtocolError, UpstreamTimeout
+from continuum.errors import UpstreamError, UpstreamTimeout
 
 if TYPE_CHECKING:
     from continuum.backends import Served, UpstreamResponse
@@ -126,9 +126,10 @@ class Attempt:
     async def _begin(self) -> None:
         call, provider = self._call, self._provider
         streamed = call.stream or provider.always_stream
-        self._response = response = await self._send(
-            call.render(provider.dialect, model=self._upstream_model, stream=streamed)
-        )
+        body = call.render(provider.dialect, model=self._upstream_model, stream=streamed)
+        base = await self.backend.acquire()
+        self._server_held = True
+        self._response = response = await self.backend.send(base, "POST", provider.paths[call.operation], body)
         if response.status != 200:
             error = provider.dialect.read_error(await response.read(_MAX_ERROR_BODY))
             raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))
@@ -143,18 +144,6 @@ class Attempt:
             if not frames:
                 break
             self.held += frames
-
-    async def _send(self, body: bytes) -> UpstreamResponse:
-        base = await self.backend.base_url()
-        self._server_held = True
-        url = self.backend.operation_url(base, self._call.operation)
-        try:
-            return await self.backend.client.send("POST", url, self.backend.headers(url), body)
-        except StaleConnection:  # an idle connection the server had given up: its right, and not its fault
-            try:
-                return await self.backend.client.send("POST", url, self.backend.headers(url), body)
-            except StaleConnection as fault:
-                raise UpstreamProtocolError(fault.message) from None
 
     async def _receive(self) -> list[Frame]:
         stream, response = self._stream, self._response

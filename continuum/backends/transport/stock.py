@@ -1,19 +1,97 @@
-"""httpx's own transport, set up for a router: no environment, no redirects, no timeouts of its own."""
+"""httpx behind our port: for proxies, HTTP/2, and clients that a host program brings along."""
 
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING, cast
 
 import httpx
+import trio
 
-__all__ = ["stock_transport"]
+from continuum.errors import ConnectFailed, UpstreamError, UpstreamProtocolError, UpstreamTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from continuum.backends.transport.port import Origin
+    from continuum.providers import Headers
+
+__all__ = ["StockTransport", "stock_transport"]
+
+_CLOSE_TIMEOUT = 2.0
+"""Seconds that closing may take."""
+
+_FAULTS: tuple[tuple[type[Exception], type[UpstreamError], str], ...] = (
+    (httpx.ConnectTimeout, UpstreamTimeout, "no connection to the backend in time"),
+    (httpx.ConnectError, ConnectFailed, "no connection to the backend"),
+    (httpx.ProxyError, ConnectFailed, "the proxy gave no connection to the backend"),
+    (httpx.TimeoutException, UpstreamTimeout, "the backend did not answer in time"),
+    (httpx.HTTPError, UpstreamProtocolError, "the backend's answer broke off"),
+    (trio.ClosedResourceError, UpstreamProtocolError, "the backend's answer broke off"),
+)
+_FOREIGN = tuple(theirs for theirs, _, _ in _FAULTS)
 
 
-def stock_transport(context: ssl.SSLContext, *, keepalive: int, idle: float) -> httpx.AsyncBaseTransport:
-    """A pool of connections.
+def _ours(fault: Exception) -> UpstreamError:
+    kind, message = next((ours, text) for theirs, ours, text in _FAULTS if isinstance(fault, theirs))
+    return kind(message)
 
-    keepalive: idle connections kept. idle: seconds after which an unused one is closed. context: one for all
-    backends, since making one costs 20 ms.
-    """
+
+def stock_transport(
+    context: ssl.SSLContext, *, keepalive: int, idle: float, connect_timeout: float, proxy: str | None, http2: bool
+) -> StockTransport:
+    """Httpx's own transport: no environment, no redirects, no timeouts but for connecting (seconds)."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive, keepalive_expiry=idle)
-    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, http1=True, http2=False, limits=limits, retries=0)
+    made = httpx.AsyncHTTPTransport(verify=context, trust_env=False, http2=http2, limits=limits, retries=0, proxy=proxy)
+    return StockTransport(made, connect_timeout=connect_timeout)
+
+
+class StockTransport:
+    """Satisfies `port.Transport` with any httpx transport that runs on trio."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, connect_timeout: float) -> None:
+        self._transport = transport
+        self._extensions = {"timeout": {"connect": connect_timeout, "read": None, "write": None, "pool": None}}
+
+    async def send(self, origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> StockAnswer:
+        """Send and wait for the answer's head."""
+        request = httpx.Request(
+            method, origin.url + path, headers=headers, content=content, extensions=self._extensions
+        )
+        try:
+            return StockAnswer(await self._transport.handle_async_request(request))
+        except _FOREIGN as fault:
+            raise _ours(fault) from None
+
+    async def run(self) -> None:
+        """Httpx keeps its own house."""
+        await trio.sleep_forever()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        with trio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+            await self._transport.aclose()
+
+
+class StockAnswer:
+    """Satisfies `port.Incoming`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._stream = cast("httpx.AsyncByteStream", response.stream)
+        self._pieces: AsyncIterator[bytes] = self._stream.__aiter__()
+        self.status = response.status_code
+        self.headers = dict(response.headers)
+
+    async def receive(self) -> bytes:
+        """More of the body, b"" at its end."""
+        try:
+            return await self._pieces.__anext__()
+        except StopAsyncIteration:
+            return b""
+        except _FOREIGN as fault:
+            raise _ours(fault) from None
+
+    async def aclose(self) -> None:
+        """Let go of the answer."""
+        with trio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+            await self._stream.aclose()
