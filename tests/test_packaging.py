@@ -96,7 +96,9 @@ def imported(checkout: Path) -> set[str]:
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     absolute = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    return {name.partition(".")[0] for name in plain | absolute}
+    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")]
+    named = {arg.value for call in calls for arg in call.args[:1] if isinstance(arg, ast.Constant)}
+    return {str(name).partition(".")[0] for name in plain | absolute | named}
 
 
 def test_every_data_file_is_packaged(checkout: Path, project: dict[str, Any]) -> None:
