@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from .jsonrpc import INVALID_PARAMS, JsonObject, RpcError
-from .session import Session, SessionTable
+from .session import Session
 
 __all__ = ["config_options", "set_config_option"]
 
 _MODEL: Final = "model"
 
 
-def config_options(table: SessionTable, session: Session) -> list[JsonObject]:
+def config_options(session: Session) -> list[JsonObject]:
     """The full state, as every answer that carries it must."""
-    current = table.model_of(session)
+    current = session.model
     if current is None:
         return []
-    names = [model.id for model in table.host.models()]
+    names = [model.id for model in session.host.models()]
     if current not in names:  # a picker whose value is none of its options breaks in some clients
         names.insert(0, current)
     return [
@@ -32,11 +32,11 @@ def config_options(table: SessionTable, session: Session) -> list[JsonObject]:
     ]
 
 
-def set_config_option(table: SessionTable, session: Session, ident: str, value: object) -> None:
+def set_config_option(session: Session, ident: str, value: object) -> None:
     """Set one option. RpcError -32602: there is no such option, or no such value of it."""
-    options = {option["id"]: option for option in config_options(table, session)}
+    options = {option["id"]: option for option in config_options(session)}
     if ident not in options:
         raise RpcError(INVALID_PARAMS, f"Invalid params: configId: no option {ident[:256]!r}")
     if value not in [choice["value"] for choice in options[ident]["options"]]:
         raise RpcError(INVALID_PARAMS, f"Invalid params: value: not among the options of {ident!r}")
-    session.model = str(value)
+    session.chosen_model = str(value)

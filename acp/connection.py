@@ -94,10 +94,9 @@ class Connection:
 
     async def _finish(self, call: Inbound, outcome: Awaitable[JsonObject]) -> None:
         try:
+            answer = _cancelled(call)  # what holds if the scope ends early
             with call.scope:
                 answer = encode_result(call.id, await outcome)
-            if call.scope.cancelled_caught:
-                answer = _cancelled(call)
         except Exception as error:  # noqa: BLE001 (as in _request)
             answer = _refusal(call.id, error)
         finally:

@@ -5,6 +5,7 @@ This file is part of the start: what the way takes is imported by name, after th
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Hosting", "OpenHost"]
 
 OpenHost = Callable[["Config"], AbstractAsyncContextManager["Host"]]
+
+_log: Final = logging.getLogger("continuum.acp")
 
 _UNUSABLE: Final = 1
 _CONFIG_FAULT: Final = 2
@@ -75,7 +78,7 @@ class Hosting:
         await self._wanted.wait()
         try:
             await self._serve()
-        except ContinuumError as error:
+        except Exception as error:  # the outermost frame of loading: the client is told, the process goes on
             if self._sessions is not None:
                 raise
             self._give_up(error)
@@ -96,12 +99,17 @@ class Hosting:
     def _prepare(self) -> tuple[Config, Settings, OpenHost]:
         """In a thread: what reads files and imports the rest, so that the client is heard meanwhile."""
         config = self._load()
-        settings: type[Settings] = load_target("continuum.acp.session:Settings")
+        kind: type[Settings] = load_target("continuum.acp.session:Settings")
+        settings = kind.of(config.acp)
         open_host: OpenHost = self._open_host or load_target("continuum.runtime:open_instance")
-        return config, settings.of(config.acp), open_host
+        return config, settings, open_host
 
-    def _give_up(self, error: ContinuumError) -> None:
-        self._fault = error.message
+    def _give_up(self, error: Exception) -> None:
+        if isinstance(error, ContinuumError):
+            self._fault = error.message
+        else:
+            _log.error("loading failed", exc_info=error)
+            self._fault = f"Internal error: {type(error).__name__} while loading the configuration"
         self.exit_code = _CONFIG_FAULT if isinstance(error, ConfigError) else _UNUSABLE
-        for line in error.message.splitlines():
+        for line in self._fault.splitlines():
             print(f"continuum: {line}", file=sys.stderr)  # noqa: T201 (the IDE shows stderr; logging is not set up)

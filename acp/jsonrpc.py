@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeGuard
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -32,6 +32,8 @@ __all__ = [
     "encode_error",
     "encode_notification",
     "encode_result",
+    "is_id",
+    "is_object",
 ]
 
 PARSE_ERROR: Final = -32700
@@ -97,6 +99,16 @@ class Invalid:
 Message = Request | Notification | Response | Invalid
 
 
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    """Whether a decoded value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_id(value: object) -> TypeGuard[RequestId]:
+    """Whether a decoded value can be a request's id: to Python true is an integer, to JSON-RPC it is not."""
+    return value is None or isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+
+
 def _refuse_constant(name: str) -> NoReturn:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
@@ -129,7 +141,7 @@ def decode(line: bytes) -> Message:
 
 def _deeper_than(value: object, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for item in level
@@ -145,10 +157,10 @@ def _deeper_than(value: object, limit: int) -> bool:
 def _classify(value: Any) -> Message:
     if isinstance(value, list):
         return Invalid(INVALID_REQUEST, "Invalid request: batches are not part of ACP")
-    if not isinstance(value, dict):
+    if not is_object(value):
         return Invalid(INVALID_REQUEST, "Invalid request: not an object")
     ident = value.get("id")
-    if not (ident is None or isinstance(ident, str) or (isinstance(ident, int) and not isinstance(ident, bool))):
+    if not is_id(ident):
         return Invalid(INVALID_REQUEST, "Invalid request: id must be an integer or a string")
     if value.get("jsonrpc") != "2.0":
         return Invalid(INVALID_REQUEST, 'Invalid request: jsonrpc must be "2.0"', ident)

@@ -50,7 +50,7 @@ def main(*, in_fd: int, out_fd: int, load: Callable[[], Config]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 (the transport's outermost frame: one line, no traceback)
-        _log.error("the agent ended on a fault of its own", exc_info=True)
+        _log.critical("the agent ended on a fault of its own", exc_info=True)
         return 1
 
 

@@ -62,14 +62,32 @@ def _system_prompt(section: AcpConfig) -> str | None:
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """One conversation. One turn runs at a time; others wait for `turn` in the order in which they came."""
+    """One conversation. Its prompts are queued as they are received; the first of them is the turn that runs."""
 
     id: str
     cwd: str
-    model: str | None
+    host: Host
+    settings: Settings
+    chosen_model: str | None = None
     history: list[Message] = field(default_factory=list[Message])
-    turn: trio.Lock = field(default_factory=trio.Lock)
-    prompts: set[Inbound] = field(default_factory=set[Inbound])  # running and queued
+    prompts: list[Inbound] = field(default_factory=list[Inbound])
+    _moved: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
+
+    @property
+    def model(self) -> str | None:
+        """The model that the next turn asks: the user's choice, acp.default_model, else the instance's default."""
+        return self.chosen_model or self.settings.default_model or self.host.default_model()
+
+    async def wait_turn(self, prompt: Inbound) -> None:
+        """Wait until all prompts that came before this one have left."""
+        await trio.lowlevel.checkpoint()  # a prompt that was cancelled while it was queued asks nobody
+        while self.prompts[0] is not prompt:
+            await self._moved.park()
+
+    def leave(self, prompt: Inbound) -> None:
+        """This prompt is answered; the next may run."""
+        self.prompts.remove(prompt)
+        self._moved.unpark_all()
 
     def cancel(self) -> None:
         """End every prompt received so far; those still to come are not touched."""
@@ -95,20 +113,20 @@ class SessionTable:
     """The open sessions of one connection, the least recently used first."""
 
     def __init__(self, host: Host, settings: Settings) -> None:
-        self.host = host
-        self.settings = settings
+        self._host = host
+        self._settings = settings
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def open(self, cwd: str) -> Session:
         """A new session; at the limit it takes the place of the one idle for longest. RpcError: none is idle."""
-        if len(self._sessions) >= self.settings.max_concurrent:
+        if len(self._sessions) >= self._settings.max_concurrent:
             idle = next((session for session in self._sessions.values() if not session.prompts), None)
             if idle is None:
                 raise RpcError(
                     INTERNAL_ERROR, f"All {len(self._sessions)} sessions are busy (acp.sessions.max_concurrent)"
                 )
             del self._sessions[idle.id]
-        session = Session(f"sess_{secrets.token_hex(16)}", cwd, self.settings.default_model)
+        session = Session(f"sess_{secrets.token_hex(16)}", cwd, self._host, self._settings)
         self._sessions[session.id] = session
         return session
 
@@ -118,7 +136,3 @@ class SessionTable:
         if session is not None:
             self._sessions.move_to_end(ident)
         return session
-
-    def model_of(self, session: Session) -> str | None:
-        """The model the session's next turn asks: its own choice, else the instance's default."""
-        return session.model or self.host.default_model()

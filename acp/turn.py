@@ -11,7 +11,7 @@ from continuum.core import Call
 from continuum.errors import ModelNotFound
 
 from .client import Client
-from .session import Session, SessionTable
+from .session import Session
 from .updates import Updates
 
 __all__ = ["take_turn"]
@@ -23,15 +23,15 @@ _STOP_REASONS: Final[Mapping[str, str]] = {
 }
 
 
-async def take_turn(table: SessionTable, session: Session, prompt: Message, client: Client) -> str:
+async def take_turn(session: Session, prompt: Message, client: Client) -> str:
     """Ask, tell the client, remember; the stop reason. ContinuumError: the answer did not come, or broke off.
 
     However it ends, cancelled included, the session's history then holds what the client was shown.
     """
     updates, answer = Updates(session.id), Fold()
-    call = Call.of_chat(_request(table, session, prompt), request_id=str(uuid4()))
+    call = Call.of_chat(_request(session, prompt), request_id=str(uuid4()))
     try:
-        async with await table.host.engine.open(call) as reply:
+        async with await session.host.engine.open(call) as reply:
             async for frame in reply:
                 for event in frame.events:
                     answer.add(event)
@@ -44,10 +44,10 @@ async def take_turn(table: SessionTable, session: Session, prompt: Message, clie
     return _STOP_REASONS.get(choices[0].finish_reason if choices else "", "end_turn")
 
 
-def _request(table: SessionTable, session: Session, prompt: Message) -> ChatRequest:
-    model = table.model_of(session)
+def _request(session: Session, prompt: Message) -> ChatRequest:
+    model = session.model
     if model is None:
         raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
-    system = table.settings.system_prompt
+    system = session.settings.system_prompt
     opening = [Message.of_text("system", system)] if system else []
     return ChatRequest(model, [*opening, *session.history, prompt])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
+from ..jsonrpc import JsonObject, is_id, is_object
 
 __all__ = ["handle"]
 
 
 def handle(agent: Agent, call: Inbound) -> JsonObject:
     """Cancel the request of that id; it is answered all the same."""
-    ident = call.params.get("requestId") if isinstance(call.params, dict) else None
-    if isinstance(ident, str) or (isinstance(ident, int) and not isinstance(ident, bool)):
+    ident = call.params.get("requestId") if is_object(call.params) else None
+    if ident is not None and is_id(ident):
         agent.in_flight.cancel(ident)
     return {}

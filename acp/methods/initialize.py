@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Final
+
+from continuum.version import VERSION
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import INVALID_PARAMS, JsonObject, RpcError
+from ..jsonrpc import INVALID_PARAMS, JsonObject, RpcError, is_object
 
 __all__ = ["PROTOCOL_VERSION", "handle"]
 
@@ -24,16 +25,16 @@ _CAPABILITIES: Final[JsonObject] = {
 
 def handle(agent: Agent, call: Inbound) -> JsonObject:
     """Version 1 whatever integer is asked: the client decides whether it can live with that."""
-    params = call.params if isinstance(call.params, dict) else {}
+    params: JsonObject = call.params if is_object(call.params) else {}
     wanted = params.get("protocolVersion")
     if not isinstance(wanted, int) or isinstance(wanted, bool):
         raise RpcError(INVALID_PARAMS, "Invalid params: protocolVersion must be an integer")
     capabilities = params.get("clientCapabilities")
-    agent.client_capabilities = capabilities if isinstance(capabilities, dict) else {}
+    agent.client_capabilities = capabilities if is_object(capabilities) else {}
     agent.initialized.set()
     return {
         "protocolVersion": PROTOCOL_VERSION,
         "agentCapabilities": _CAPABILITIES,
-        "agentInfo": {"name": "continuum", "title": "Continuum", "version": version("continuum-router")},
+        "agentInfo": {"name": "continuum", "title": "Continuum", "version": VERSION},
         "authMethods": [],
     }

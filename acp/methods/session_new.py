@@ -32,4 +32,4 @@ async def _open(agent: Agent, params: NewSession) -> JsonObject:
     session = table.open(params.cwd)
     if params.mcp_servers:
         _log.warning("the session's %d MCP servers are left out: not supported yet", len(params.mcp_servers))
-    return {"sessionId": session.id, "configOptions": config_options(table, session)}
+    return {"sessionId": session.id, "configOptions": config_options(session)}

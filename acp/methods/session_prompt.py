@@ -23,14 +23,13 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
     session = agent.session(params.session_id)
     prompt = user_message(params.prompt)
     call.if_cancelled = {"stopReason": "cancelled"}
-    session.prompts.add(call)
+    session.prompts.append(call)
     return _turn(agent, session, prompt, call)
 
 
 async def _turn(agent: Agent, session: Session, prompt: Message, call: Inbound) -> JsonObject:
     try:
-        table = await agent.sessions()
-        async with session.turn:
-            return {"stopReason": await take_turn(table, session, prompt, agent.client)}
+        await session.wait_turn(call)
+        return {"stopReason": await take_turn(session, prompt, agent.client)}
     finally:
-        session.prompts.discard(call)
+        session.leave(call)
