@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openai
 import pytest
+import trio
 from chat import MODEL, TEXT
 from openai.types.chat import (
     ChatCompletion,
@@ -117,27 +118,39 @@ TOOL: ChatCompletionToolParam = {
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 async def test_tools_round_trip(tmp_path: Path, mode: str) -> None:
-    """The asynchronous client, on trio: a tool is called, its result goes back, and the upstream sees both as sent."""
+    """A tool is called twice at once, the results go back, and the upstream sees all of it as sent."""
     cities = (ToolCall("weather", '{"city":"Oslo"}', "call_1"), ToolCall("weather", '{"city":"Bergen"}', "call_2"))
-    async with (
-        open_upstream() as upstream,
-        open_router(tmp_path, config(backend(upstream.url))) as router,
-        openai.DefaultAsyncHttpxClient(trust_env=False) as http,
-        openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http) as client,
-    ):
+
+    def converse(url: str) -> list[ChatCompletionMessageParam]:
+        http = openai.DefaultHttpxClient(trust_env=False)
+        with openai.OpenAI(base_url=f"{url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http) as client:
+            completion: ChatCompletion
+            if mode == "stream":
+                with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL]) as stream:
+                    completion = stream.get_final_completion()
+            else:
+                completion = client.chat.completions.create(model=MODEL, messages=HELLO, tools=[TOOL])
+            turn = [*HELLO, *_results(completion)]
+            answer = client.chat.completions.create(model=MODEL, messages=turn, tools=[TOOL])
+        assert completion.choices[0].finish_reason == "tool_calls"
+        assert answer.choices[0].message.content == TEXT
+        return turn
+
+    async with open_upstream() as upstream, open_router(tmp_path, config(backend(upstream.url))) as router:
         upstream.push(Completion(tool_calls=cities))
-        if mode == "stream":
-            async with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL]) as stream:
-                completion: ChatCompletion = await stream.get_final_completion()
-        else:
-            completion = await client.chat.completions.create(model=MODEL, messages=HELLO, tools=[TOOL])
-        turn = [*HELLO, *_results(completion)]
-        answer = await client.chat.completions.create(model=MODEL, messages=turn, tools=[TOOL])
-    assert completion.choices[0].finish_reason == "tool_calls"
-    assert answer.choices[0].message.content == TEXT
+        turn = await trio.to_thread.run_sync(converse, router.url)
     first, second = upstream.calls
     assert first.json["tools"] == [TOOL]
     assert second.json["messages"] == turn
+
+
+async def test_the_asynchronous_client(router: Router) -> None:
+    async with (
+        openai.DefaultAsyncHttpxClient(trust_env=False) as http,
+        openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http) as client,
+    ):
+        completion = await client.chat.completions.create(model=MODEL, messages=HELLO)
+    assert completion.choices[0].message.content == TEXT
 
 
 def _results(completion: ChatCompletion) -> list[ChatCompletionMessageParam]:

@@ -15,7 +15,7 @@ LISTENING = r"^continuum: listening on (http://\S+)$"
 IMPATIENT: Mapping[str, Any] = {
     "connection": "2s",
     "request": {
-        "standard": {"first_byte": "2s", "total": "20s"},
+        "standard": {"first_byte": "2s", "total": "6s"},
         "streaming": {"first_byte": "2s", "chunk_interval": "2s", "total": "20s", "hold_head": "10s"},
     },
 }
