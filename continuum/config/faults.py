@@ -63,12 +63,15 @@ def faults_of(error: ValidationError, root: type[Group], written: object) -> Ite
             rule = str(context["error"]) if kind == "value_error" else _rule(kind, context, each["msg"])
             shown = "" if kind == "missing" else show(root, path, written)
             hint = "; put it in quotes" if kind == "string_type" and shown[:1] in _BARE else ""
-            yield Fault(path, rule + hint, shown)
+            told = not shown.startswith("a ") or rule.startswith("must be a")  # a container's kind may be the fault
+            yield Fault(path, rule + hint, shown if told else "")
 
 
 def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
-    if kind == "greater_than_equal" and context["ge"] == 1:
+    if kind == "greater_than_equal" and repr(context["ge"]) == "1":
         return "must be greater than 0"
+    if kind == "too_short" and context["min_length"] == 1:
+        return "must not be empty"
     return _RULES[kind].format_map(context) if kind in _RULES else message[:1].lower() + message[1:]
 
 

@@ -87,7 +87,7 @@ def _written_at(path: Path, document: Document, overlay: Overlay) -> Path:
 
 def _origin(path: Path, document: Document, overlay: Overlay) -> str | None:
     """Which variable or option gave the value at `path`, or made it wanted; None where the file did, or nobody."""
-    origin = overlay.origin(path)
+    origin = overlay.origin(path) or overlay.origin_below(path)
     for length in range(len(path), 0, -1):
         if origin or document.holds(path[:length]):
             break

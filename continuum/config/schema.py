@@ -51,6 +51,11 @@ def _flat(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str
     for key in ("items", "additionalProperties", "propertyNames"):
         if isinstance(flat.get(key), dict):
             flat[key] = _flat(flat[key], definitions)
-    if "properties" in flat:
-        flat["properties"] = {name: _flat(inner, definitions) for name, inner in flat["properties"].items()}
+    if "propertyNames" in flat:
+        flat["propertyNames"] = {"type": "string", **flat["propertyNames"]}
+    for key in ("properties", "patternProperties"):
+        if key in flat:
+            flat[key] = {name: _flat(inner, definitions) for name, inner in flat[key].items()}
+    if "patternProperties" in flat:
+        flat["additionalProperties"] = False
     return flat

@@ -52,8 +52,10 @@ def test_refused(text: str, rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "loopback"),
-    [("127.0.0.1:1", True), ("127.9.9.9:1", True), ("[::1]:1", True), ("localhost:1", True), ("unix:/s", True)]
-    + [("0.0.0.0:1", False), ("[::]:1", False), ("example.org:1", False)],
+    [
+        *((text, True) for text in ("127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "unix:/s")),
+        *((text, False) for text in ("0.0.0.0:1", "[::]:1", "example.org:1")),
+    ],
 )
 def test_loopback(text: str, loopback: bool) -> None:  # noqa: FBT001 - a parameter of the table
     assert parse_bind(text)[0].loopback is loopback

@@ -46,7 +46,10 @@ def test_keys_are_always_text() -> None:
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
 def test_every_key_and_item_knows_its_line(form: str) -> None:
-    text = '{\n"server": {\n  "workers": 1},\n"backends": [\n  {"name": "a",\n   "models": ["x",\n "y"]},\n\n {"name": "b"}\n]}'
+    text = (
+        '{\n"server": {\n  "workers": 1},\n"backends": [\n'
+        '  {"name": "a",\n   "models": ["x",\n "y"]},\n\n {"name": "b"}\n]}'
+    )
     document = parse(text, form)
     assert document.line(("server",)) == 2
     assert document.line(("server", "workers")) == 3
@@ -93,7 +96,9 @@ def test_the_top_must_be_a_mapping(text: str) -> None:
     assert "must hold a mapping of sections at its top" in faults(text)[0]
 
 
-@pytest.mark.parametrize(("text", "form"), [("", "yaml"), ("# nothing\n", "yaml"), ("---\n", "yaml"), ("", "toml"), (" \n", "json")])
+@pytest.mark.parametrize(
+    ("text", "form"), [("", "yaml"), ("# nothing\n", "yaml"), ("---\n", "yaml"), ("", "toml"), (" \n", "json")]
+)
 def test_empty_text_is_an_empty_mapping(text: str, form: str) -> None:
     assert parse(text, form).data == {}
 
@@ -120,7 +125,7 @@ def test_bombs_are_refused_quickly(name: str) -> None:
     try:
         parse(text, "yaml", "c.yaml")
     except ParseError as error:
-        assert len(str(error)) < 20_000
+        assert len(str(error)) < 20_000  # noqa: PT017 - some are merely strange, and pass
     assert time.process_time() - began < 10
 
 
@@ -160,7 +165,12 @@ def test_toml_that_is_refused(text: str, message: str) -> None:
 def test_toml() -> None:
     text = 'day = 2024-01-31\nat = 12:30:00\n[server]\nworkers = 2\n[[backends]]\nname = "a"\n'
     document = parse(text, "toml")
-    assert document.data == {"day": "2024-01-31", "at": "12:30:00", "server": {"workers": 2}, "backends": [{"name": "a"}]}
+    assert document.data == {
+        "day": "2024-01-31",
+        "at": "12:30:00",
+        "server": {"workers": 2},
+        "backends": [{"name": "a"}],
+    }
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json", ".toml", ".conf", ""])
@@ -197,8 +207,16 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 
 
 plain_text = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"]), max_size=20)
-scalars = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False) | plain_text
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(plain_text, inner, max_size=4), max_leaves=12)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**12), 10**12)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | plain_text
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(plain_text, inner, max_size=4), max_leaves=12
+)
 mappings = st.dictionaries(plain_text, values, max_size=5)
 
 
@@ -207,7 +225,9 @@ def test_what_is_dumped_reads_back(data: dict[str, object]) -> None:
     assert parse(dump(data), "yaml").data == data
 
 
-@pytest.mark.parametrize("text", ["on", "no", "1e3", "0o17", "0x1F", "~", "", "12:30", ".inf", "null", "1_000", "2024-01-31", "=", "<<"])
+@pytest.mark.parametrize(
+    "text", ["on", "no", "1e3", "0o17", "0x1F", "~", "", "12:30", ".inf", "null", "1_000", "2024-01-31", "=", "<<"]
+)
 def test_text_that_looks_like_something_else_reads_back(text: str) -> None:
     assert parse(dump({"a": text, text: 1}), "yaml").data == {"a": text, text: 1}
 

@@ -52,7 +52,8 @@ def test_what_a_string_becomes(tmp_path: Path, written: str, meant: str) -> None
 
 def test_numbers_and_booleans_may_come_from_variables(tmp_path: Path) -> None:
     text = "server: {workers: '${N}'}\nlogging: {access: '${B}'}\ntimeouts: {idle: '${T}', connection: '${U}'}\n"
-    text += "routing: {prefix: {max_load_factor: '${F}'}, default_model: '${N}'}\nbackends: [{name: a, url: http://h, api_key: '${N}'}]"
+    text += "routing: {prefix: {max_load_factor: '${F}'}, default_model: '${N}'}\n"
+    text += "backends: [{name: a, url: http://h, api_key: '${N}'}]"
     config = loaded(tmp_path, text, N="3", B="false", T="90", U="500ms", F="1.5")
     assert config.server.workers == 3
     assert config.logging.access is False

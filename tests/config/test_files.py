@@ -70,6 +70,8 @@ def test_what_is_named_must_exist(home: Path) -> None:
 
 
 def test_looking_costs_no_imports() -> None:
-    code = "import sys, continuum.config.files; print(*{'pydantic', 'yaml', 'click', 'trio', 'httpx'} & set(sys.modules))"
+    code = (
+        "import sys, continuum.config.files; print(*{'pydantic', 'yaml', 'click', 'trio', 'httpx'} & set(sys.modules))"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert answer.stdout.strip() == ""

@@ -82,8 +82,15 @@ def test_items_of_lists(path: Path) -> None:
         overlay.from_sets(["backends.0.weight=7", "backends.2.name=c", "backends.2.url=http://c"]),
     )
     config = load(path, environ={}, overlay=laid)
-    assert [(each.name, each.weight, len(each.keys)) for each in config.backends] == [("a", 7, 0), ("b", 1, 1), ("c", 1, 0)]
-    assert from_mapping({}, overlay=overlay.from_sets(["backends.0.name=x", "backends.0.url=http://x"])).backends[0].name == "x"
+    assert [(each.name, each.weight, len(each.keys)) for each in config.backends] == [
+        ("a", 7, 0),
+        ("b", 1, 1),
+        ("c", 1, 0),
+    ]
+    assert (
+        from_mapping({}, overlay=overlay.from_sets(["backends.0.name=x", "backends.0.url=http://x"])).backends[0].name
+        == "x"
+    )
 
 
 def test_a_whole_list_replaces_the_files(path: Path) -> None:
@@ -95,7 +102,9 @@ def test_an_option_with_a_name_of_its_own(path: Path) -> None:
     laid = overlay.option("--bind", "server.bind_address", "nowhere")
     with pytest.raises(ConfigError) as caught:
         load(path, environ={}, overlay=laid)
-    assert str(caught.value) == '--bind: server.bind_address: must be host:port, [v6]:port or unix:/path (got "nowhere")'
+    assert (
+        str(caught.value) == '--bind: server.bind_address: must be host:port, [v6]:port or unix:/path (got "nowhere")'
+    )
 
 
 def test_faults_name_the_variable_or_option(path: Path) -> None:
@@ -104,7 +113,7 @@ def test_faults_name_the_variable_or_option(path: Path) -> None:
         overlay.from_sets(["servr.workers=1", "backends.0.api_key=sk-hid den\t", "backends.7.weight=1"]),
         {"logging": {"level": "loud"}},
     )
-    path.write_text(FILE.replace("workers: 2", "workers: 2, keep_alive_timeout: x"))
+    path.write_text(FILE.replace("workers: 2", "workers: 2, max_connections: x"))
     with pytest.raises(ConfigError) as caught:
         load(path, environ={}, overlay=laid)
     told = str(caught.value)
@@ -112,10 +121,9 @@ def test_faults_name_the_variable_or_option(path: Path) -> None:
     assert sorted(told.replace(str(path), "FILE").splitlines()) == [
         "--set: backends: must be a list (got a mapping)",
         "--set: servr: unknown key; did you mean 'server'?",
-        'CONTINUUM_SERVER__TLS__CERT_FILE: server.tls.key_file: is required',
+        "CONTINUUM_SERVER__TLS__CERT_FILE: server.tls.key_file: is required",
         'CONTINUUM_SERVER__WORKERS: server.workers: must be a whole number (got "many")',
-        'FILE:2: server.keep_alive_timeout: must be a duration such as "500ms", "30s", "5m" or "1h", '
-        'or a number of seconds (got "x")',
+        'FILE:2: server.max_connections: must be a whole number (got "x")',
         "command line: logging.level: must be 'trace', 'debug', 'info', 'warn' or 'error' (got \"loud\")",
     ]
 

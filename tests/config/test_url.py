@@ -104,12 +104,16 @@ def test_link_local_and_metadata_addresses_are_refused(host: str) -> None:
             parse_url(text)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "example.org", "170.254.1.1", "fd00::1", ""])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "example.org", "170.254.1.1", "fd00::1", ""]
+)
 def test_other_addresses_are_not(host: str) -> None:
     assert not is_forbidden(host)
 
 
-@given(st.integers(min_value=0, max_value=0xFFFF), st.sampled_from([int, hex, oct]), st.integers(min_value=1, max_value=4))
+@given(
+    st.integers(min_value=0, max_value=0xFFFF), st.sampled_from([int, hex, oct]), st.integers(min_value=1, max_value=4)
+)
 def test_no_notation_of_a_link_local_address_gets_through(low: int, base: type, parts: int) -> None:
     number = (169 << 24) + (254 << 16) + low
     octets = list(number.to_bytes(4, "big"))

@@ -35,7 +35,7 @@ class Permissions(Group):
     """Which tool calls ask the user first."""
 
     default_policy: Literal["ask_always", "allow", "deny"] = Field(
-        "ask_always", description="What happens to tool calls of a kind that neither list names."
+        default="ask_always", description="What happens to tool calls of a kind that neither list names."
     )
     auto_allow: list[ToolKind] = Field(default=["read", "search", "think"], description="Kinds that run unasked.")
     always_ask: list[ToolKind] = Field(
@@ -46,11 +46,11 @@ class Permissions(Group):
 class Sessions(Group):
     """Conversations and where they are kept."""
 
-    max_concurrent: int = Field(10, ge=1, description="Sessions open at once.")
+    max_concurrent: int = Field(default=10, ge=1, description="Sessions open at once.")
     idle_timeout: Duration = Field(
-        seconds("1h"), description="A session unused for this long leaves memory; in seconds or with a unit."
+        default=seconds("1h"), description="A session unused for this long leaves memory; in seconds or with a unit."
     )
-    storage: Literal["sqlite", "memory", "redis"] = Field("sqlite", description="Where sessions are kept.")
+    storage: Literal["sqlite", "memory", "redis"] = Field(default="sqlite", description="Where sessions are kept.")
 
 
 class Tools(Group):
@@ -61,7 +61,7 @@ class Tools(Group):
         description="Kinds of tools that are offered.",
     )
     command_timeout: Duration = Field(
-        seconds("10m"), description="Longest run of one command, in seconds or with a unit."
+        default=seconds("10m"), description="Longest run of one command, in seconds or with a unit."
     )
 
 
@@ -69,11 +69,11 @@ class McpServer(Group):
     """An MCP server that every session is connected to."""
 
     name: Word = Field(description="Unique name; its tools appear as NAME__TOOL.")
-    type: Literal["stdio", "http", "sse"] = Field("stdio", description="How it is reached.")
-    command: Word | None = Field(None, description="stdio: the program to start.")
+    type: Literal["stdio", "http", "sse"] = Field(default="stdio", description="How it is reached.")
+    command: Word | None = Field(default=None, description="stdio: the program to start.")
     args: list[str] = Field(default=[], description="stdio: its arguments.")
     env: dict[Word, Secret] = Field(default={}, description="stdio: its extra environment; shown masked.")
-    url: Word | None = Field(None, description="http and sse: where it is.")
+    url: Word | None = Field(default=None, description="http and sse: where it is.")
     headers: dict[Word, Secret] = Field(default={}, description="http and sse: extra headers; shown masked.")
 
     @classmethod
@@ -93,15 +93,16 @@ class AcpConfig(Section, reload=Reload.REQUIRES_RESTART, admin=False):
     transport: Transport = defaults_of(Transport)
     capabilities: Capabilities = defaults_of(Capabilities)
     default_model: Word | None = Field(
-        None, description="The model of a new session; absent: routing.default_model, else the first there is."
+        default=None, description="The model of a new session; absent: routing.default_model, else the first there is."
     )
     permissions: Permissions = defaults_of(Permissions)
     sessions: Sessions = defaults_of(Sessions)
     tools: Tools = defaults_of(Tools)
     eof_grace: Delay = Field(
-        seconds("3s"), description="Time running turns get after the client has gone, in seconds or with a unit."
+        default=seconds("3s"),
+        description="Time running turns get after the client has gone, in seconds or with a unit.",
     )
     mcp_servers: list[McpServer] = Field(default=[], description="MCP servers that every session is connected to.")
-    max_turn_requests: int = Field(50, ge=1, description="Model requests within one turn.")
-    system_prompt: str | None = Field(None, description="Text put before every session's messages.")
-    system_prompt_file: Word | None = Field(None, description="File with that text; wins over system_prompt.")
+    max_turn_requests: int = Field(default=50, ge=1, description="Model requests within one turn.")
+    system_prompt: str | None = Field(default=None, description="Text put before every session's messages.")
+    system_prompt_file: Word | None = Field(default=None, description="File with that text; wins over system_prompt.")

@@ -54,7 +54,7 @@ class ModelEntry(Group):
     """A model that is served under another name than its backend knows it by."""
 
     id: Word = Field(description="The name clients ask for.")
-    upstream: Word | None = Field(None, description="The name sent to the backend; absent: the same.")
+    upstream: Word | None = Field(default=None, description="The name sent to the backend; absent: the same.")
 
 
 def _model(value: object) -> str | ModelEntry:
@@ -92,26 +92,30 @@ Model = Annotated[
 class HealthCheckOverride(Group):
     """What this backend's health check does differently."""
 
-    enabled: bool | None = Field(None, description="Whether the backend is probed.")
-    path: Word | None = Field(None, description="Path that is probed.")
-    interval: Duration | None = Field(None, description="Time between probes, in seconds or with a unit.")
-    timeout: Duration | None = Field(None, description="Time a probe may take, in seconds or with a unit.")
+    enabled: bool | None = Field(default=None, description="Whether the backend is probed.")
+    path: Word | None = Field(default=None, description="Path that is probed.")
+    interval: Duration | None = Field(default=None, description="Time between probes, in seconds or with a unit.")
+    timeout: Duration | None = Field(default=None, description="Time a probe may take, in seconds or with a unit.")
 
 
 class RetryOverride(Group):
     """How often one call may try this backend."""
 
-    max_attempts: int | None = Field(None, ge=1, description="Attempts this backend may get within one call.")
-    base_delay: Delay | None = Field(None, description="Delay before the second one, in seconds or with a unit.")
+    max_attempts: int | None = Field(default=None, ge=1, description="Attempts this backend may get within one call.")
+    base_delay: Delay | None = Field(
+        default=None, description="Delay before the second one, in seconds or with a unit."
+    )
 
 
 class BackendTls(Group):
     """How the backend's certificate is judged, and what we show it."""
 
     verify: bool = Field(default=True, description="Whether the certificate must be valid.")
-    ca_file: Word | None = Field(None, description="PEM file with the authorities to trust instead of the system's.")
-    cert_file: Word | None = Field(None, description="PEM file with our own certificate.")
-    key_file: Word | None = Field(None, description="PEM file with our own private key.")
+    ca_file: Word | None = Field(
+        default=None, description="PEM file with the authorities to trust instead of the system's."
+    )
+    cert_file: Word | None = Field(default=None, description="PEM file with our own certificate.")
+    key_file: Word | None = Field(default=None, description="PEM file with our own private key.")
 
 
 class Managed(Group):
@@ -120,12 +124,13 @@ class Managed(Group):
     command: list[Word] = Field(
         min_length=1, description=f"The program and its arguments; {PORT_FIELD} stands for a free port. No shell."
     )
-    ready_path: Word = Field("/health", description="Path that answers 200 once the server can take requests.")
+    ready_path: Word = Field(default="/health", description="Path that answers 200 once the server can take requests.")
     start_timeout: Duration = Field(
-        seconds("60s"), description="Time the server gets to become ready, in seconds or with a unit."
+        default=seconds("60s"), description="Time the server gets to become ready, in seconds or with a unit."
     )
     idle_stop: Duration | None = Field(
-        None, description="Stop the server after this long without a request, in seconds or with a unit; absent: never."
+        default=None,
+        description="Stop the server after this long without a request, in seconds or with a unit; absent: never.",
     )
 
     @classmethod
@@ -140,35 +145,38 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
 
     name: BackendName = Field(description="Unique name: letters, digits, '_' and '-'.")
     type: ProviderName = Field(
-        DEFAULT.name, description="What kind of server it is; the default speaks the OpenAI API and is detected."
+        default=DEFAULT.name,
+        description="What kind of server it is; the default speaks the OpenAI API and is detected.",
     )
     url: Url | None = Field(
-        None,
+        default=None,
         description=f"http, https or http+unix URL; a trailing /v1 changes nothing. {PORT_FIELD} is the free port of "
         "a managed server. Absent: the provider's own, where it has one.",
     )
-    api_key: Credential | None = Field(None, description="Key sent to the backend.")
+    api_key: Credential | None = Field(default=None, description="Key sent to the backend.")
     api_keys: list[Credential] = Field(
         default=[], description="Several keys that take turns; one the backend refuses rests on its own."
     )
-    org_id: Word | None = Field(None, description="Sent as OpenAI-Organization.")
-    api_version: Word | None = Field(None, description="Azure: version of the API.")
+    org_id: Word | None = Field(default=None, description="Sent as OpenAI-Organization.")
+    api_version: Word | None = Field(default=None, description="Azure: version of the API.")
     deployments: dict[Word, Word] = Field(default={}, description="Azure: model to deployment.")
     headers: dict[HeaderName, Credential] = Field(
         default={}, description="Headers added to each request; shown masked."
     )
-    weight: int = Field(1, ge=1, le=100, description="Share of the requests, from 1 to 100.")
+    weight: int = Field(default=1, ge=1, le=100, description="Share of the requests, from 1 to 100.")
     models: list[Model] = Field(
         default=[], description="Models it serves, each an id or {id, upstream}. Empty: asked of the backend."
     )
     enabled: bool = Field(default=True, description="Whether requests may be sent to it.")
-    max_in_flight: int | None = Field(None, ge=1, description="Concurrent requests; at that number it is full.")
-    health_check: HealthCheckOverride | None = Field(None, description="What differs from the section health_checks.")
-    retry_override: RetryOverride | None = Field(None, description="What differs from the section retry.")
-    tls: BackendTls | None = Field(None, description="TLS towards the backend.")
-    proxy: Secret | None = Field(None, description="URL of an HTTP or SOCKS proxy; shown masked.")
+    max_in_flight: int | None = Field(default=None, ge=1, description="Concurrent requests; at that number it is full.")
+    health_check: HealthCheckOverride | None = Field(
+        default=None, description="What differs from the section health_checks."
+    )
+    retry_override: RetryOverride | None = Field(default=None, description="What differs from the section retry.")
+    tls: BackendTls | None = Field(default=None, description="TLS towards the backend.")
+    proxy: Secret | None = Field(default=None, description="URL of an HTTP or SOCKS proxy; shown masked.")
     http2: bool = Field(default=False, description="Speak HTTP/2 to the backend.")
-    managed: Managed | None = Field(None, description="Start the server on first use; only from the file.")
+    managed: Managed | None = Field(default=None, description="Start the server on first use; only from the file.")
 
     @property
     def base(self) -> str:
@@ -185,8 +193,9 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
 
     @property
     def entries(self) -> list[ModelEntry]:
-        """The configured models, each with the name clients ask for and the name that is sent."""
-        return [ModelEntry(id=each, upstream=each) if isinstance(each, str) else each for each in self.models]
+        """The configured models, each with the name clients ask for and the name that is sent, both given."""
+        entries = [ModelEntry(id=each) if isinstance(each, str) else each for each in self.models]
+        return [ModelEntry(id=each.id, upstream=each.upstream or each.id) for each in entries]
 
     @classmethod
     def cross_faults(cls, given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:

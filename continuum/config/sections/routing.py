@@ -18,15 +18,18 @@ class Rule(Group):
 
     match: Word = Field(description="Name of a model, or a pattern with * and ?.")
     backends: list[Word] = Field(min_length=1, description="Names of the backends that may answer.")
-    strategy: StrategyName | None = Field(None, description="How one of them is chosen; absent: as everywhere.")
+    strategy: StrategyName | None = Field(default=None, description="How one of them is chosen; absent: as everywhere.")
 
 
 class Prefix(Group):
     """How strategies that look at a prompt's beginning do it."""
 
-    length: int = Field(1024, ge=1, description="Characters of the prompt that are looked at.")
+    length: int = Field(default=1024, ge=1, description="Characters of the prompt that are looked at.")
     max_load_factor: float = Field(
-        1.25, ge=1, allow_inf_nan=False, description="A backend is passed over above this multiple of the mean load."
+        default=1.25,
+        ge=1,
+        allow_inf_nan=False,
+        description="A backend is passed over above this multiple of the mean load.",
     )
 
 
@@ -34,11 +37,11 @@ class Routing(Section, reload=Reload.GRADUAL):
     """How a backend is chosen for a request, and other names for models."""
 
     selection_strategy: StrategyName = Field(
-        DEFAULT, description="How one of the backends that could answer is chosen."
+        default=DEFAULT, description="How one of the backends that could answer is chosen."
     )
     aliases: dict[Word, Word] = Field(default={}, description="Other names for models: name to model.")
     rules: list[Rule] = Field(default=[], description="Backends for some models; the first rule that matches counts.")
-    default_model: Word | None = Field(None, description="The model when a request names none.")
+    default_model: Word | None = Field(default=None, description="The model when a request names none.")
     affinity_headers: list[Word] = Field(
         default=["x-session-affinity", "x-session-id"],
         description="Request headers whose value keeps a session on one backend; the first present counts.",

@@ -27,36 +27,39 @@ class Server(Section, reload=Reload.REQUIRES_RESTART):
     """Addresses the HTTP server listens on, its limits and its timeouts."""
 
     bind_address: BindAddress = Field(
-        "127.0.0.1:8080",
+        default="127.0.0.1:8080",
         description="Where to listen: host:port, [v6]:port or unix:/path; several separated by commas or as a list. "
         "Port 0 asks the system for a free one; the bound address is printed.",
     )
-    workers: int = Field(1, ge=1, description="Processes that share the listening socket.")
-    socket_mode: OctalMode | None = Field(None, description="Octal mode of unix sockets, as a string.")
-    connection_pool_size: int = Field(100, ge=1, description="Idle keep-alive connections kept per backend.")
+    workers: int = Field(default=1, ge=1, description="Processes that share the listening socket.")
+    socket_mode: OctalMode | None = Field(default=None, description="Octal mode of unix sockets, as a string.")
+    connection_pool_size: int = Field(default=100, ge=1, description="Idle keep-alive connections kept per backend.")
     max_request_body: ByteSize = Field(
-        size("32MiB"), description="Largest request body, in bytes or with a unit; larger ones are answered 413."
+        default=size("32MiB"),
+        description="Largest request body, in bytes or with a unit; larger ones are answered 413.",
     )
-    max_connections: int = Field(4096, ge=1, description="Open client connections; accepting pauses above it.")
+    max_connections: int = Field(default=4096, ge=1, description="Open client connections; accepting pauses above it.")
     keep_alive_timeout: Duration = Field(
-        seconds("75s"), description="How long an idle client connection is kept open, in seconds or with a unit."
+        default=seconds("75s"),
+        description="How long an idle client connection is kept open, in seconds or with a unit.",
     )
     header_timeout: Duration = Field(
-        seconds("15s"), description="Time for a request's head to arrive, in seconds or with a unit; then 408."
+        default=seconds("15s"), description="Time for a request's head to arrive, in seconds or with a unit; then 408."
     )
     body_timeout: Duration = Field(
-        seconds("60s"), description="Longest gap between two reads of a request's body, in seconds or with a unit."
+        default=seconds("60s"),
+        description="Longest gap between two reads of a request's body, in seconds or with a unit.",
     )
     shutdown_grace: Delay = Field(
-        seconds("30s"),
+        default=seconds("30s"),
         description="Time running requests get to finish after SIGTERM or SIGINT, in seconds or with a unit; "
         "a second signal exits at once.",
     )
     drain_delay: Delay = Field(
-        seconds("0s"),
+        default=seconds("0s"),
         description="After SIGTERM keep accepting for this long while /ready answers 503, in seconds or with a unit.",
     )
-    tls: Tls | None = Field(None, description="Serve HTTPS, with HTTP/2 by ALPN.")
+    tls: Tls | None = Field(default=None, description="Serve HTTPS, with HTTP/2 by ALPN.")
     allowed_hosts: list[Word] = Field(
         default=[],
         description="Host names that are answered. Empty: loopback names when every bind address is loopback or unix, "

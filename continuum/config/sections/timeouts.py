@@ -14,18 +14,26 @@ T = TypeVar("T", bound=Group)
 class StandardTimeouts(Group):
     """Times for answers that are not streamed."""
 
-    first_byte: Duration = Field(seconds("120s"), description="Until the answer begins, in seconds or with a unit.")
-    total: Duration = Field(seconds("600s"), description="Until the answer is whole, in seconds or with a unit.")
+    first_byte: Duration = Field(
+        default=seconds("120s"), description="Until the answer begins, in seconds or with a unit."
+    )
+    total: Duration = Field(
+        default=seconds("600s"), description="Until the answer is whole, in seconds or with a unit."
+    )
 
 
 class StreamingTimeouts(Group):
     """Times for streamed answers."""
 
-    first_byte: Duration = Field(seconds("120s"), description="Until the stream begins, in seconds or with a unit.")
-    chunk_interval: Duration = Field(seconds("60s"), description="Between two chunks, in seconds or with a unit.")
-    total: Duration = Field(seconds("3600s"), description="Until the stream ends, in seconds or with a unit.")
+    first_byte: Duration = Field(
+        default=seconds("120s"), description="Until the stream begins, in seconds or with a unit."
+    )
+    chunk_interval: Duration = Field(
+        default=seconds("60s"), description="Between two chunks, in seconds or with a unit."
+    )
+    total: Duration = Field(default=seconds("3600s"), description="Until the stream ends, in seconds or with a unit.")
     hold_head: Delay = Field(
-        seconds("10s"),
+        default=seconds("10s"),
         description="When nothing came for this long, the response's head and keep-alive comments are sent; "
         "in seconds or with a unit.",
     )
@@ -41,17 +49,19 @@ class RequestTimeouts(Group):
 class StandardOverride(Group):
     """Times for answers that are not streamed, where they differ."""
 
-    first_byte: Duration | None = Field(None, description="Until the answer begins, in seconds or with a unit.")
-    total: Duration | None = Field(None, description="Until the answer is whole, in seconds or with a unit.")
+    first_byte: Duration | None = Field(default=None, description="Until the answer begins, in seconds or with a unit.")
+    total: Duration | None = Field(default=None, description="Until the answer is whole, in seconds or with a unit.")
 
 
 class StreamingOverride(Group):
     """Times for streamed answers, where they differ."""
 
-    first_byte: Duration | None = Field(None, description="Until the stream begins, in seconds or with a unit.")
-    chunk_interval: Duration | None = Field(None, description="Between two chunks, in seconds or with a unit.")
-    total: Duration | None = Field(None, description="Until the stream ends, in seconds or with a unit.")
-    hold_head: Delay | None = Field(None, description="Until head and comments are sent, in seconds or with a unit.")
+    first_byte: Duration | None = Field(default=None, description="Until the stream begins, in seconds or with a unit.")
+    chunk_interval: Duration | None = Field(default=None, description="Between two chunks, in seconds or with a unit.")
+    total: Duration | None = Field(default=None, description="Until the stream ends, in seconds or with a unit.")
+    hold_head: Delay | None = Field(
+        default=None, description="Until head and comments are sent, in seconds or with a unit."
+    )
 
 
 class TimeoutOverride(Group):
@@ -64,9 +74,10 @@ class TimeoutOverride(Group):
 class Timeouts(Section, reload=Reload.GRADUAL):
     """How long connections and requests to backends may take."""
 
-    connection: Duration = Field(seconds("5s"), description="To connect, in seconds or with a unit.")
+    connection: Duration = Field(default=seconds("5s"), description="To connect, in seconds or with a unit.")
     idle: Duration = Field(
-        seconds("60s"), description="An upstream connection unused for this long is closed; in seconds or with a unit."
+        default=seconds("60s"),
+        description="An upstream connection unused for this long is closed; in seconds or with a unit.",
     )
     request: RequestTimeouts = defaults_of(RequestTimeouts)
     model_overrides: dict[Word, TimeoutOverride] = Field(
