@@ -1,0 +1,115 @@
+"""The embedded model answers through both transports and the shell, as a new user would see it.
+
+The model is weak: what it says is not asserted, only that it says something in the right form.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from child import Child
+from serving import LISTENING
+
+from continuum.backends import local
+from continuum.backends.local.model import SMOLLM2, model_path
+
+MODEL = "smollm2-135m"
+ASK = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "Tell me a short story."}]}
+TIMEOUT_S = 120
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def environ() -> Mapping[str, str]:
+    """What makes a child find the model in the cache; CI fetches it first, a user's machine is not asked to."""
+    try:
+        local.check()
+    except local.LocalModelError as error:
+        pytest.skip(error.message)
+    file = model_path(SMOLLM2, os.environ)
+    if not file.exists() and os.environ.get("CONTINUUM_CI") != "1":
+        pytest.skip("the model was not fetched yet (scripts/run does)")
+    return {"CONTINUUM_LOCAL_MODEL": str(local.ensure_model(print))}
+
+
+def test_http(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    command = ["-m", "continuum", "--mode", "http", "--local", "--bind", "127.0.0.1:0"]
+    with Child(command, home=tmp_path, environ=environ) as router:
+        url = router.wait_for_line(LISTENING)[1]
+        with httpx.Client(base_url=f"{url}/v1", trust_env=False, timeout=TIMEOUT_S) as client:
+            models = client.get("/models").raise_for_status().json()
+            plain = client.post("/chat/completions", json=ASK).raise_for_status().json()
+            streamed = client.post("/chat/completions", json={**ASK, "stream": True}).raise_for_status().text
+        assert router.stop() == 0
+    assert [model["id"] for model in models["data"]] == [MODEL]
+    assert plain["model"] == MODEL
+    assert plain["choices"][0]["message"]["content"]
+    assert plain["usage"]["completion_tokens"] > 0
+    events = [line.removeprefix("data: ") for line in streamed.splitlines() if line.startswith("data: ")]
+    assert events[-1] == "[DONE]"
+    chunks = [json.loads(event) for event in events[:-1]]
+    assert {chunk["model"] for chunk in chunks} == {MODEL}
+    assert sum(bool(choice["delta"].get("content")) for chunk in chunks for choice in chunk["choices"]) > 1
+
+
+def test_shell(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "continuum", "--local", "run", "Say hello."],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "continuum", "--mode", "stdio", "--local"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environ},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        chunks: list[str] = []
+
+        def ask(number: int, method: str, **params: object) -> dict[str, object]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            line = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            process.stdin.write(json.dumps(line) + "\n")
+            process.stdin.flush()
+            for answer in map(json.loads, process.stdout):
+                if answer.get("id") == number:
+                    result: dict[str, object] = answer["result"]
+                    return result
+                update = answer["params"]["update"]
+                if update["sessionUpdate"] == "agent_message_chunk":
+                    chunks.append(update["content"]["text"])
+            pytest.fail("stdout ended")
+
+        try:
+            ask(0, "initialize", protocolVersion=1, clientCapabilities={})
+            session = ask(1, "session/new", cwd=str(tmp_path), mcpServers=[])["sessionId"]
+            text = [{"type": "text", "text": "Say hello."}]
+            turn = ask(2, "session/prompt", sessionId=session, prompt=text)
+            process.stdin.close()
+            assert process.wait(TIMEOUT_S) == 0
+        finally:
+            process.kill()
+    assert turn["stopReason"] in {"end_turn", "max_tokens"}
+    assert len(chunks) > 1
