@@ -28,6 +28,8 @@ except ImportError:  # PyYAML without libyaml: slower, the same events
 LARGEST_FILE = 1024 * 1024
 """Bytes."""
 DEEPEST = 60
+MOST_VALUES = 50_000
+"""Far more than any configuration holds, and read in about a second."""
 _MOST_PROBLEMS = 50
 
 
@@ -170,6 +172,7 @@ class _YamlReader:
         self.lines: dict[Path, int] = {}
         self._file = file
         self._problems: list[ConfigProblem] = []
+        self._count = 0
 
     def document(self, events: Iterator[Any]) -> Any:
         next(events)  # the stream's start
@@ -191,6 +194,9 @@ class _YamlReader:
             raise ParseError(self._problems)
 
     def _value(self, events: Iterator[Any], event: Any, path: Path) -> Any:
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise _refused(self._file, f"holds more than {MOST_VALUES} values", _line(event))
         if isinstance(event, yaml.AliasEvent):
             self._refuse("YAML aliases are not taken", event, path)
             return None

@@ -92,8 +92,12 @@ class Section(Group):
 
 
 def defaults_of(group: type[G]) -> G:
-    """The default of a field that holds a group: the group with nothing written in it, made when first needed."""
-    made: Any = Field(default_factory=group)
+    """The default of a field that holds a group: the group with nothing written in it.
+
+    Made by validating an empty mapping: calling the class would build its validator a second time, at start-up.
+    """
+    del group
+    made: Any = Field(default_factory=dict, validate_default=True)
     return made  # type: ignore[no-any-return]
 
 

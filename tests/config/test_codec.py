@@ -76,6 +76,7 @@ def test_every_key_and_item_knows_its_line(form: str) -> None:
         ("a: .nan", 1, "a: must be a finite number"),
         ("a: 1e999", 1, "a: must be a finite number"),
         ("[" * 100, 1, "is nested deeper than 60 levels"),
+        ("a: [" + "1," * 60_000 + "]", 1, "holds more than 50000 values"),
         ("a: [1, 2\nb: 3", 2, "not valid YAML: "),
         ("a: 'open", 1, "not valid YAML: "),
         ("a:\n\t- b", 2, "not valid YAML: "),

@@ -69,6 +69,12 @@ def test_what_is_named_must_exist(home: Path) -> None:
     assert str(caught.value) == "/nope.yaml: no such file (named by $CONTINUUM_CONFIG)"
 
 
+def test_a_name_that_cannot_be_is_left_to_the_reader(home: Path) -> None:
+    long = "x" * 5000
+    assert find(long, {}, home / "work") == home / "work" / long
+    assert find(None, {"HOME": f"/{long}"}, home / "work") in {None, *Path("/etc/continuum").glob("config.*")}
+
+
 def test_looking_costs_no_imports() -> None:
     code = (
         "import sys, continuum.config.files; print(*{'pydantic', 'yaml', 'click', 'trio', 'httpx'} & set(sys.modules))"

@@ -40,7 +40,7 @@ FULL: dict[str, Any] = {
 def kind_of(value: Any) -> set[str]:
     """The names JSON Schema has for what the value is."""
     kinds: dict[type[Any], str] = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
-    kind = kinds.get(type(value), "object")
+    kind = kinds.get(value.__class__, "object")
     return {kind, "number"} if kind == "integer" else {kind}
 
 
