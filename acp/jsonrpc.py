@@ -200,6 +200,11 @@ class MessageReader:
         self._end_line(messages)
         return messages
 
+    @property
+    def held(self) -> int:
+        """Bytes kept of a line that has not ended."""
+        return sum(map(len, self._parts))
+
     def _keep(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > self.limit:

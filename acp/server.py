@@ -30,10 +30,10 @@ __all__ = ["main", "serve"]
 
 _log: Final = logging.getLogger("continuum.acp")
 
-# What leaving may take at most, in seconds: with acp.eof_grace at its default this stays below five.
-_CANCEL_TIME: Final = 0.75
-_FLUSH_TIME: Final = 0.5
-_CLOSE_TIME: Final = 0.5
+# Seconds. What leaving may take beyond the grace: with acp.eof_grace at its default all is over within five.
+_LEAVE_TIME: Final = 1.75
+_CANCEL_TIME: Final = 0.75  # of it, for turns to notice
+_FLUSH_TIME: Final = 0.5  # of it, for the client to take the last answers
 
 _GREETING: Final = (
     "continuum: waiting for an ACP client on stdin (JSON-RPC, one object a line); "
@@ -76,6 +76,7 @@ class _Process:
         self._agent = Agent(Client(transport), hosting)
         self._reading = trio.CancelScope()
         self._grace = trio.CancelScope()
+        self._left = False  # at once, whatever is running
 
     async def run(self) -> int:
         async with trio.open_nursery() as nursery:
@@ -106,6 +107,7 @@ class _Process:
         self._hosting.begin()
 
     def _leave(self) -> None:
+        self._left = True
         self._reading.cancel()
         self._grace.cancel()
 
@@ -114,10 +116,11 @@ class _Process:
         self._grace.deadline = trio.current_time() + self._hosting.eof_grace
         with self._grace:
             await self._agent.in_flight.wait_empty()
+        end = trio.CancelScope(deadline=(trio.current_time() if self._left else self._grace.deadline) + _LEAVE_TIME)
         self._agent.in_flight.cancel_all()
         with trio.move_on_after(_CANCEL_TIME):
             await self._agent.in_flight.wait_empty()
         with trio.move_on_after(_FLUSH_TIME):
             await self._transport.flush()
-        with trio.move_on_after(_CLOSE_TIME):
+        with end:
             await self._hosting.close()

@@ -17,9 +17,9 @@ from continuum.chat import (
     Started,
     Text,
     TextDelta,
+    Usage,
     UsageReported,
 )
-from continuum.chat.event import Usage
 from continuum.errors import NoBackendAvailable, StreamBroken
 
 

@@ -1,0 +1,75 @@
+"""`continuum --mode stdio` as a user starts it: the example client, pipelines, and a configuration with faults."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from continuum.testing.upstream import open_upstream
+
+SECONDS = 30
+INITIALIZE = b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1}}\n'
+SESSION = b'{"jsonrpc":"2.0","id":1,"method":"session/new","params":{"cwd":"/"}}\n'
+
+
+def write_config(folder: Path, url: str) -> Path:
+    path = folder / "continuum.yaml"
+    path.write_text(f"backends: [{{name: b, type: generic, url: '{url}/v1', models: [test-model]}}]\n", "utf-8")
+    return path
+
+
+async def test_the_example_streams_one_prompt(checkout: Path, tmp_path: Path) -> None:
+    async with open_upstream() as upstream:
+        config = write_config(tmp_path, upstream.url)
+        example = [sys.executable, str(checkout / "examples/acp_client.py"), "hello", "--config", str(config)]
+        done = await trio.run_process(example, capture_stdout=True, check=False, cwd=tmp_path)
+    assert done.stdout == b"Every word of this answer is made up.\n[end_turn]\n"
+    assert done.returncode == 0
+
+
+def _run(command: str, *options: str, data: bytes = INITIALIZE + SESSION) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([command, *options], input=data, capture_output=True, timeout=SECONDS, check=False)
+
+
+def test_stdio_is_the_default_mode_and_a_pipeline_is_answered(continuum_command: str, tmp_path: Path) -> None:
+    done = _run(continuum_command, "--config", str(write_config(tmp_path, "http://127.0.0.1:9")))
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["result"]["protocolVersion"] == 1
+    assert second["result"]["configOptions"][0]["currentValue"] == "test-model"
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("backends: [", "continuum.yaml"),
+        ("nonsense: 1\n", "nonsense"),
+        ("server: {workers: 0}\nacp: {sessions: {max_concurrent: none}}\n", "max_concurrent"),
+        ("backends: [{name: a, type: generic, url: '${NO_SUCH_VARIABLE}'}]\n", "NO_SUCH_VARIABLE"),
+    ],
+)
+@pytest.mark.parametrize("data", [INITIALIZE + SESSION, b""])
+def test_a_faulty_configuration(continuum_command: str, tmp_path: Path, text: str, told: str, data: bytes) -> None:
+    config = tmp_path / "continuum.yaml"
+    config.write_text(text, encoding="utf-8")
+    done = _run(continuum_command, "--mode", "stdio", "--config", str(config), data=data)
+    said = done.stderr.decode()
+    assert done.returncode == 2
+    assert told in said
+    assert "Traceback" not in said
+    assert all(line.startswith("continuum: ") for line in said.splitlines())
+    if data:
+        first, second = (json.loads(line) for line in done.stdout.splitlines())
+        assert "result" in first
+        assert second["error"]["code"] == -32603
+        assert told in second["error"]["message"]
+
+
+def test_a_file_that_is_not_there(continuum_command: str, tmp_path: Path) -> None:
+    done = _run(continuum_command, "--config", str(tmp_path / "missing.yaml"))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert b"missing.yaml" in done.stderr
