@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import trio
@@ -14,7 +13,6 @@ __all__ = ["MAX_IN_FLIGHT", "InFlight", "Inbound"]
 MAX_IN_FLIGHT: Final = 1024
 
 
-@dataclass(eq=False, slots=True)
 class Inbound:
     """One message to a handler.
 
@@ -22,10 +20,11 @@ class Inbound:
     or the process's end. A cancelled request is answered with `if_cancelled`, else with error -32800.
     """
 
-    id: RequestId
-    params: Any
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    if_cancelled: JsonObject | None = None
+    def __init__(self, ident: RequestId, params: Any) -> None:
+        self.id = ident
+        self.params = params
+        self.scope = trio.CancelScope()
+        self.if_cancelled: JsonObject | None = None
 
 
 class InFlight:

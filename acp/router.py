@@ -7,8 +7,7 @@ before anything but the standard library and trio is loaded. To add a method: a 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .jsonrpc import JsonObject
 from .lazy import load_target
@@ -24,8 +23,7 @@ __all__ = ["METHODS", "AcpMethodRouter", "Handler", "Method"]
 Handler = Callable[["Agent", "Inbound"], JsonObject | Awaitable[JsonObject]]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """One row. module: the file under methods/ whose `handle` serves it.
 
     early: allowed before initialize. notification: acts without an id too, and then never waits.
