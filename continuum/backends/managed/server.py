@@ -147,7 +147,7 @@ class ManagedServer:
         except OSError as error:
             self._failed(f"cannot be started: {error.strerror}")
             return
-        except trio.Cancelled:
+        except BaseException:  # cancelled, alone or in a group
             self._stopped()
             raise
         async with trio.open_nursery() as nursery:
