@@ -1,6 +1,7 @@
 """Every row of the table of faults, through the real process: each answer is what its row promises."""
 
 import pytest
+import trio
 from chat import TEXT, Received, ask, asked, client_of
 from serving import Router
 
@@ -10,14 +11,21 @@ GOOD = "good"
 MODES = ("plain", "stream")
 SENT_WORDS = "".join(WORDS[:2])
 
+# What a caller is told when nobody else serves the model, where it is not 502 upstream_error.
+ALONE = {
+    "status-401": (502, "upstream_auth"),
+    "status-403": (502, "upstream_auth"),
+    "status-429": (429, "rate_limit_exceeded"),
+}
 
-def rows(promise: Promise) -> list[tuple[str, str]]:
+
+def rows(promise: Promise, *, silent: bool = False) -> list[tuple[str, str]]:
     """Fault and mode of every row that promises this."""
     return [
         (name, mode)
         for name, fault in FAULTS.items()
         for mode in MODES
-        if fault.promise is promise and (fault.stream if mode == "stream" else fault.plain)
+        if fault.promise is promise and fault.silent is silent and (fault.stream if mode == "stream" else fault.plain)
     ]
 
 
@@ -28,6 +36,10 @@ async def get(router: Router, model: str, mode: str) -> Received:
 
 @pytest.mark.parametrize(("name", "mode"), rows(Promise.REPLACED))
 async def test_another_backend_answers(router: Router, name: str, mode: str) -> None:
+    await assert_replaced(router, name, mode)
+
+
+async def assert_replaced(router: Router, name: str, mode: str) -> None:
     """Whichever backend has its turn first, the caller sees success; at least once the faulty one had it."""
     for _ in range(4):
         received = await get(router, f"fault/{name}", mode)
@@ -42,20 +54,18 @@ async def test_another_backend_answers(router: Router, name: str, mode: str) -> 
 @pytest.mark.parametrize(("name", "mode"), rows(Promise.REPLACED))
 async def test_without_another_backend_it_is_told(router: Router, name: str, mode: str) -> None:
     received = await get(router, f"alone/{name}", mode)
-    status, code = 502, "upstream_error"
-    if FAULTS[name].silent:
-        status, code = 504, "upstream_timeout"
-    elif name == "status-429":
-        status, code = 429, "rate_limit_exceeded"
-        assert received.headers["retry-after"] == "7"
-    elif name in {"status-401", "status-403"}:
-        code = "upstream_auth"
+    status, code = ALONE.get(name, (502, "upstream_error"))
     assert (received.status, received.error["code"]) == (status, code)
     assert received.headers["content-type"].startswith("application/json")
+    assert received.headers.get("retry-after") == ("7" if status == 429 else None)
 
 
 @pytest.mark.parametrize(("name", "mode"), rows(Promise.INTERRUPTED))
 async def test_a_broken_stream_is_never_passed_off_as_whole(router: Router, name: str, mode: str) -> None:
+    await assert_interrupted(router, name, mode)
+
+
+async def assert_interrupted(router: Router, name: str, mode: str) -> None:
     received = await get(router, f"alone/{name}", mode)
     assert received.status == 200
     assert received.ended, "the stream's own end is clean"
@@ -78,6 +88,21 @@ async def test_nothing_is_replayed_after_content(router: Router, name: str, mode
             return
         assert received.is_whole()
     pytest.fail("the faulty backend was never tried")
+
+
+async def test_silence_is_waited_for_no_longer_than_configured(router: Router) -> None:
+    """Every silent row at once, since each takes its time."""
+
+    async def assert_timed_out(router: Router, name: str, mode: str) -> None:
+        received = await get(router, f"alone/{name}", mode)
+        assert (received.status, received.error["code"]) == (504, "upstream_timeout")
+
+    async with trio.open_nursery() as nursery:
+        for name, mode in rows(Promise.REPLACED, silent=True):
+            nursery.start_soon(assert_replaced, router, name, mode)
+            nursery.start_soon(assert_timed_out, router, name, mode)
+        for name, mode in rows(Promise.INTERRUPTED, silent=True):
+            nursery.start_soon(assert_interrupted, router, name, mode)
 
 
 @pytest.mark.parametrize(("name", "mode"), rows(Promise.WHOLE))

@@ -91,10 +91,11 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path, first: signal.Sig
         client_of(router.url) as client,
         client.stream("POST", "/v1/chat/completions", json=asked(stream=True)),
     ):
+        await upstream.next_call()
         router.signal(first)
-        await _refuses(router)
+        await trio.to_thread.run_sync(router.wait_for_line, "drain")
         router.signal(signal.SIGTERM)
-        await router.exited(5)
+        assert await router.exited(5) != 0
     assert "Traceback" not in router.stderr
 
 
@@ -124,11 +125,12 @@ async def test_at_the_grace_limit_a_stream_is_told(tmp_path: Path) -> None:
 async def _refuses(router: Router) -> None:
     """Wait until the listener is gone: every attempt either connects, and is closed again, or is refused."""
     port = int(router.url.rpartition(":")[2])
-    while True:
-        try:
-            await trio.aclose_forcefully(await trio.open_tcp_stream("127.0.0.1", port))
-        except OSError:
-            return
+    with trio.fail_after(5):
+        while True:
+            try:
+                await trio.aclose_forcefully(await trio.open_tcp_stream("127.0.0.1", port))
+            except OSError:
+                return
 
 
 # name: the file's text, what its one line names

@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from chat import CHAT, TEXT, Received, ask, asked, client_of, event_data
 from serving import BACKEND_KEY, CLIENT_KEY, Router, backend, config, open_router
 
-from continuum.testing.upstream import Plain, Stream, Upstream, open_upstream
+from continuum.testing.upstream import Completion, Hang, Plain, Stream, Upstream, open_upstream
 
 # Odd spacing, key order, escapes, big numbers and fields nobody knows.
 REQUEST = (
@@ -195,3 +196,26 @@ async def test_one_connection_serves_many_requests(router: Router) -> None:
                 await response.aread()
                 ports.add(response.extensions["network_stream"].get_extra_info("client_addr"))
     assert len(ports) == 1
+
+
+async def test_upstream_connections_are_used_again(tmp_path: Path) -> None:
+    async with rig(tmp_path) as (upstream, _, client):
+        for number in range(10):
+            assert (await ask(client, asked(stream=number % 2 == 0))).is_whole()
+    assert len(upstream.connections) == 1
+
+
+async def test_the_access_log_says_how_it_ended(tmp_path: Path) -> None:
+    async with rig(tmp_path) as (upstream, router, client):
+        upstream.push(Plain({}, 400), Completion(), Completion(), Stream(("one", Hang())))
+        statuses = [(await ask(client, asked(stream=stream))).status for stream in (False, False, True)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, client, asked(stream=True))
+            while (await upstream.next_call()).order < 4:
+                pass
+            nursery.cancel_scope.cancel()
+        await trio.to_thread.run_sync(router.wait_for_line, "status=499 ")
+    assert statuses == [400, 200, 200]
+    assert "backend=alpha" in router.stderr
+    logged = re.findall(rf"route={CHAT} status=(\d+) ", router.stderr)
+    assert logged == ["400", "200", "200", "499"]

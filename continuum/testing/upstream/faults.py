@@ -160,7 +160,7 @@ _AFTER_CONTENT: dict[str, Fault] = {
     "silence-after-content": _late("nothing after two words", Hang(), silent=True),
     "error-event-late": _late("an error event after two words", ERROR_EVENT, END),
     "broken-event-late": _late("a broken event after two words", BROKEN_EVENT, DONE, END),
-    "bad-chunk-size": _late("an impossible chunk size after two words", Send(b"zz\r\n"), Close()),
+    "bad-chunk-size": _late("an impossible chunk size after two words", Pause(0.5), Send(b"zz\r\n"), Close()),
 }
 
 _WHOLE: dict[str, Fault] = {
