@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from continuum.backends import Outcome
+from continuum.backends.outcome import Outcome
 from continuum.chat import Fold, unfold
 from continuum.core.classify import refusal, retry_after
 from continuum.core.frame import Frame
 from continuum.core.upstream_stream import UpstreamStream
-from continuum.errors import UpstreamError, UpstreamTimeout
+from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout
 
 if TYPE_CHECKING:
-    from continuum.backends import Served, UpstreamResponse
+    from continuum.backends.catalog import Served
+    from continuum.backends.client import UpstreamResponse
     from continuum.chat import ChatResponse, Usage
     from continuum.config import Timeouts
     from continuum.core.call import Call
@@ -53,6 +54,7 @@ class Attempt:
         self._usage: Usage | None = None
         self._open = False
         self._server_held = False
+        self._base = ""
 
     @property
     def dialect(self) -> Dialect:
@@ -69,6 +71,12 @@ class Attempt:
         self.backend.in_flight += 1
         self._open = True
         try:
+            # A managed server may have to be started: that wait has its own bound, and is none of the model's time.
+            self._base = await self.backend.acquire()
+            self._server_held = True
+            started_in = trio.current_time() - self._began
+            self._first_byte_by += started_in
+            self._whole_by += started_in
             await self._within(self._first_byte_by, self._begin, "the backend did not begin to answer in time")
             self._first_content = trio.current_time() - self._began
             if not self._call.stream:
@@ -127,9 +135,7 @@ class Attempt:
         call, provider = self._call, self._provider
         streamed = call.stream or provider.always_stream
         body = call.render(provider.dialect, model=self._upstream_model, stream=streamed)
-        base = await self.backend.acquire()
-        self._server_held = True
-        self._response = response = await self.backend.send(base, "POST", provider.paths[call.operation], body)
+        self._response = response = await self.backend.send(self._base, "POST", provider.paths[call.operation], body)
         if response.status != 200:
             error = provider.dialect.read_error(await response.read(_MAX_ERROR_BODY))
             raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))
@@ -142,7 +148,7 @@ class Attempt:
         while not any(frame.has_content() for frame in self.held):
             frames = await self._receive()
             if not frames:
-                break
+                raise UpstreamProtocolError("the backend's answer is empty")
             self.held += frames
 
     async def _receive(self) -> list[Frame]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from continuum.errors import ContinuumError, UpstreamError
     from continuum.providers import Provider
 
-__all__ = ["exhausted", "refusal", "retry_after"]
+__all__ = ["exhausted", "refusal", "retry_after", "tried"]
 
 MAX_RETRY_AFTER = 60.0
 """Seconds: no backend makes us believe in a longer rest."""
@@ -68,10 +68,15 @@ def refusal(provider: Provider, status: int, error: ErrorView, wait: float | Non
     return UpstreamProtocolError(f"the backend answered {status} to a chat request")
 
 
-def exhausted(failures: Sequence[tuple[str, UpstreamError]]) -> ContinuumError:
+def tried(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> dict[str, object]:
+    """An error's details: the model, and the attempts in order."""
+    return {"model": model, "attempts": [{"backend": name, "code": error.code} for name, error in failures]}
+
+
+def exhausted(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> ContinuumError:
     """What the caller is told when each attempt failed. failures: backend name and fault, in order, never empty."""
     errors = [error for _, error in failures]
-    details = {"attempts": [{"backend": name, "code": error.code} for name, error in failures]}
+    details = tried(model, failures)
     if all(isinstance(error, UpstreamThrottled) for error in errors):
         waits = [error.retry_after for error in errors if error.retry_after is not None]
         wait = min(waits) if waits else None

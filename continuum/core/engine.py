@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from continuum.core.attempt import Attempt
-from continuum.core.classify import exhausted
+from continuum.core.classify import exhausted, tried
 from continuum.core.plan import plan
 from continuum.core.reply import Reply
 from continuum.errors import NoBackendAvailable, UpstreamError
@@ -15,7 +15,8 @@ from continuum.selection import STRATEGIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from continuum.backends import Pool, Served
+    from continuum.backends.catalog import Served
+    from continuum.backends.pool import Pool
     from continuum.config import Config
     from continuum.core.call import Call
 
@@ -49,10 +50,11 @@ class Engine:
                 await attempt.open()
             except UpstreamError as fault:
                 _log.warning("%s attempt at %s failed: %s: %s", call.request_id, served.name, fault.code, fault.message)
-                if not fault.retryable:
-                    raise
                 failures.append((served.name, fault))
+                if not fault.retryable:
+                    fault.details.update(tried(chosen.model, failures))
+                    raise
                 candidates = [each for each in candidates if each is not served]
             else:
                 return Reply(call, attempt, model=chosen.model, attempts=len(failures) + 1)
-        raise exhausted(failures)
+        raise exhausted(chosen.model, failures)

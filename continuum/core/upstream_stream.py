@@ -63,6 +63,8 @@ class UpstreamStream:
         events = self._reader.read(data)
         for event in events:
             self._notice(event)
+        if b"\n" in data:  # JSON over several data lines: its line feeds are white space
+            data = data.replace(b"\n", b" ")
         if self._model is not None:
             data = data.replace(*self._model, 1)
         return Frame(data, events)

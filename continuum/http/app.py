@@ -28,6 +28,12 @@ class App:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._pages = make_pages(instance)
+        self._open: set[Exchange] = set()
+
+    def interrupt(self) -> None:
+        """End what is still open: each stream is told so in-band."""
+        for exchange in self._open:
+            exchange.interrupt()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -35,16 +41,18 @@ class App:
             return
         exchange = Exchange(scope, receive, send)
         row = CALLS.get(scope["path"])
+        self._open.add(exchange)
         try:
             if row is None:
                 await self._page(scope, exchange, send)
             elif scope["method"] == "POST":
                 await self._call(row, exchange)
             else:
-                await exchange.fail(MethodNotAllowed("this path takes POST"), row.dialect)
+                await exchange.fail(MethodNotAllowed("this path takes POST", details={"allow": "POST"}), row.dialect)
         except ClientLeft:
             pass
         finally:
+            self._open.discard(exchange)
             exchange.log()
 
     async def _call(self, row: CallRow, exchange: Exchange) -> None:
@@ -65,6 +73,8 @@ class App:
             if message["type"] == "http.response.start":
                 kept = [(name, value) for name, value in message["headers"] if name.lower() not in _OURS]
                 await exchange.start(message["status"], kept)
+            elif message["type"] == "http.response.body":
+                await exchange.write(message["body"], more=message["more_body"])
             else:
                 await send(message)
 

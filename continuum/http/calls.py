@@ -9,7 +9,8 @@ import trio
 from continuum.core import Call
 from continuum.dialects.framing import server_sent
 from continuum.dialects.openai_chat import open_envelope
-from continuum.errors import ContinuumError, StreamBroken, UnsupportedMediaType
+from continuum.errors import ContinuumError, ShuttingDown, StreamBroken, UnsupportedMediaType
+from continuum.http.errors import routed
 
 if TYPE_CHECKING:
     from continuum.core import Operation, Reply
@@ -35,6 +36,7 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     call = Call.of_body(operation, dialect, open_envelope(body), request_id=exchange.request_id)
     failure: ContinuumError | None = None
     async with trio.open_nursery() as nursery:
+        exchange.cancel_scope = nursery.cancel_scope
         nursery.start_soon(_leave_with_client, exchange, nursery.cancel_scope)
         try:
             async with await instance.engine.open(call) as reply:
@@ -43,16 +45,22 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         except ContinuumError as fault:
             failure = fault  # raised below: the nursery would wrap it in a group
         nursery.cancel_scope.cancel()
-    if failure is not None:
+    if exchange.interrupted and not exchange.finished:
+        failure = ShuttingDown("the router is stopping and could not wait for this answer any longer")
+    if failure is None:
+        return
+    if not exchange.status:
         raise failure
+    await exchange.write(server_sent(dialect.write_error(failure)), more=False)
 
 
 async def _leave_with_client(exchange: Exchange, scope: trio.CancelScope) -> None:
     """Hypercorn drops what is sent to a client that has gone without a word: only `receive` tells."""
     while (await exchange.receive())["type"] != "http.disconnect":
         pass
-    exchange.client_left = True
-    scope.cancel()
+    if not exchange.finished:
+        exchange.client_left = True
+        scope.cancel()
 
 
 def _check_media_type(exchange: Exchange) -> None:
@@ -64,22 +72,18 @@ def _check_media_type(exchange: Exchange) -> None:
         raise UnsupportedMediaType("send the body as Content-Type: application/json")
 
 
-def _routed(reply: Reply) -> Headers:
-    return [
-        (b"x-continuum-backend", reply.backend.encode()),
-        (b"x-continuum-model", reply.model.encode("ascii", "backslashreplace")),
-        (b"x-continuum-attempts", str(reply.attempts).encode()),
-    ]
+def _routed_by(reply: Reply) -> Headers:
+    return routed(reply.backend, reply.model, reply.attempts)
 
 
 async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:
     same = reply.dialect is call.dialect
     if reply.body is not None:
         body = reply.body if same else call.dialect.write_response(reply.dialect.read_response(reply.body))
-        await exchange.answer(200, [*_JSON, *_routed(reply)], body)
+        await exchange.answer(200, [*_JSON, *_routed_by(reply)], body)
         return
     writer = None if same else call.dialect.writer()
-    await exchange.start(200, [*_SSE, *_routed(reply)])
+    await exchange.start(200, [*_SSE, *_routed_by(reply)])
     try:
         while frames := await reply.frames():
             if writer is None:

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from hypercorn.typing import Framework
 
     from continuum.config import Server
+    from continuum.http.app import App
 
 __all__ = ["Listener", "listen", "serve"]
 
 _log = logging.getLogger("continuum.http")
 
 _BACKLOG = 2048
+_LAST_WORDS = 1.0
+"""Seconds that interrupted requests get to tell their clients."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -93,12 +97,21 @@ def _why(fault: OSError, address: Address) -> str:
 
 
 async def serve(
-    app: object, server: Server, listeners: list[Listener], *, ready: Callable[[], None] = lambda: None
+    app: App, server: Server, listeners: list[Listener], *, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let open requests finish for `server.shutdown_grace` seconds.
 
     ready: called once connections are accepted. A second signal ends the process at once.
     """
+
+    async def end_in_time() -> None:
+        await draining.wait()
+        await trio.sleep(server.shutdown_grace)
+        app.interrupt()
+        await trio.sleep(_LAST_WORDS + 1)
+        _log.warning("a client that does not read keeps its connection: ending without it")
+        os._exit(0)  # hypercorn shields its sends: nothing else gets past one that hangs
+
     config = _hypercorn(server, listeners)
     draining = trio.Event()
 
@@ -109,6 +122,7 @@ async def serve(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_signals, draining)
+        nursery.start_soon(end_in_time)
         await nursery.start(work)
         ready()
     _log.info("stopped")
@@ -125,12 +139,12 @@ async def _watch_signals(draining: trio.Event) -> None:
 
 def _hypercorn(server: Server, listeners: list[Listener]) -> hypercorn.config.Config:
     config = hypercorn.config.Config()
-    config.bind = [f"fd://{os.dup(listener.socket.fileno())}" for listener in listeners]
+    config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]  # hypercorn's from here on
     config.backlog = _BACKLOG
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.graceful_timeout = server.shutdown_grace
+    config.graceful_timeout = server.shutdown_grace + _LAST_WORDS
     config.keep_alive_timeout = server.keep_alive_timeout
     config.keep_alive_max_requests = 1_000_000
     config.h11_max_incomplete_size = 64 * 1024

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from continuum.errors import ContinuumError
 
-__all__ = ["headers_of", "status_of"]
+__all__ = ["headers_of", "routed", "status_of"]
+
+
+def routed(backend: str, model: str, attempts: int) -> list[tuple[bytes, bytes]]:
+    """What was chosen for a call."""
+    return [
+        (b"x-continuum-backend", backend.encode()),
+        (b"x-continuum-model", model.encode("ascii", "backslashreplace")),
+        (b"x-continuum-attempts", str(attempts).encode()),
+    ]
 
 
 def status_of(error: ContinuumError) -> int:
@@ -17,8 +26,13 @@ def status_of(error: ContinuumError) -> int:
 
 
 def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
-    """Content type, and Retry-After (whole seconds, at least 1) where trying again makes sense."""
+    """Content type, what was tried, Allow, and Retry-After: whole seconds, at least 1, where a retry makes sense."""
     headers = [(b"content-type", b"application/json")]
+    attempts, allow = error.details.get("attempts"), error.details.get("allow")
+    if isinstance(attempts, list) and attempts:
+        headers += routed(attempts[-1]["backend"], str(error.details["model"]), len(attempts))
+    if isinstance(allow, str):
+        headers.append((b"allow", allow.encode()))
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     return headers

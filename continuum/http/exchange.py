@@ -34,7 +34,10 @@ class ClientLeft(Exception):
 
 
 class Exchange:
-    """One request. status: what was answered, 0 while nothing was. client_left: it did not wait for the end."""
+    """One request. status: what was answered, 0 while nothing was. finished: all of it was handed over.
+    client_left: it did not wait for that. interrupted: we did not. cancel_scope: ends the call,
+    while there is one.
+    """
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.scope = scope
@@ -43,11 +46,20 @@ class Exchange:
         self._began = trio.current_time()
         self._first_byte: float | None = None
         self.status = 0
+        self.finished = False
         self.client_left = False
+        self.interrupted = False
+        self.cancel_scope: trio.CancelScope | None = None
         self.reply: Reply | None = None
         self.headers = {name.lower(): value for name, value in scope["headers"]}
         asked = self.headers.get(b"x-request-id", b"")
         self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else f"req_{secrets.token_hex(12)}"
+
+    def interrupt(self) -> None:
+        """Cancel the call: the process cannot wait for it any longer."""
+        self.interrupted = True
+        if self.cancel_scope is not None:
+            self.cancel_scope.cancel()
 
     async def body(self, limit: int, gap: float) -> bytes:
         """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any."""
@@ -81,7 +93,14 @@ class Exchange:
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send some of the answer's body, or its end."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        if more:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            return
+        self.finished = True
+        # hypercorn reports the answer's end as a disconnect while it still restarts the connection's idle timer in
+        # our task: cancelled there, the timer would be lost and the connection never closed.
+        with trio.CancelScope(shield=True):
+            await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""

@@ -45,7 +45,9 @@ def make_pages(instance: Instance) -> QuartTrio:
 
     @app.errorhandler(HTTPException)
     async def refused(fault: HTTPException) -> Response:
-        return _error(_REFUSALS.get(fault.code or 0, InternalError)(_WORDS.get(fault.code or 0, "the request failed")))
+        kind, words = _REFUSALS.get(fault.code or 0, (InternalError, "the request failed"))
+        methods = getattr(fault, "valid_methods", None)
+        return _error(kind(words, details={"allow": ", ".join(sorted(methods))} if methods else None))
 
     @app.errorhandler(ContinuumError)
     async def failed(fault: ContinuumError) -> Response:
@@ -54,8 +56,10 @@ def make_pages(instance: Instance) -> QuartTrio:
     return app
 
 
-_REFUSALS: dict[int, type[ContinuumError]] = {404: NotFound, 405: MethodNotAllowed}
-_WORDS = {404: "there is nothing at this path", 405: "this path does not take this method"}
+_REFUSALS: dict[int, tuple[type[ContinuumError], str]] = {
+    404: (NotFound, "there is nothing at this path"),
+    405: (MethodNotAllowed, "this path does not take this method"),
+}
 
 
 def _error(error: ContinuumError) -> Response:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from continuum.backends import open_pool
+from continuum.backends.pool import open_pool
 from continuum.core import Engine
 from continuum.providers import ModelInfo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from continuum.backends import Pool
+    from continuum.backends.pool import Pool
     from continuum.config import Config
 
 __all__ = ["Instance", "open_instance"]

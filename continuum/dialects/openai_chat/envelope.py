@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 
 MAX_DEPTH = 100
 MAX_MODEL_LENGTH = 256
+MAX_DIGITS = 400
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
@@ -28,6 +29,7 @@ _encode = msgspec.json.encode
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_NUMBERS = frozenset(b"%c" % digit for digit in b"-0123456789")
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 _DROPPED = ("api_base", "base_url", "api_key")
@@ -97,6 +99,9 @@ def open_envelope(body: bytes) -> Envelope:
         raise _too_deep() from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(body, MAX_DEPTH):
         raise _too_deep()
+    for name, raw in fields.items():
+        if bytes(memoryview(raw)[:1]) in _NUMBERS and len(memoryview(raw)) > MAX_DIGITS:
+            raise InvalidRequest(f"'{name}' is not a number that anything can hold", code="invalid_value", param=name)
     messages = fields.get("messages")
     if messages is None:
         raise InvalidRequest("'messages' is required", code="missing_required_parameter", param="messages")
