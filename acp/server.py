@@ -49,7 +49,7 @@ def main(*, in_fd: int, out_fd: int, load: Callable[[], Config]) -> int:
         return trio.run(partial(serve, in_fd=in_fd, out_fd=out_fd, load=load))
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 (the transport's outermost frame: one line, no traceback)
+    except Exception:  # noqa: BLE001 (the outermost frame: a fault of ours is logged whole and ends with code 1)
         _log.critical("the agent ended on a fault of its own", exc_info=True)
         return 1
 

@@ -188,3 +188,37 @@ def test_the_table_and_the_folder_agree() -> None:
     assert all(callable(router.handler(method)) for method in METHODS)
     folder = Path(methods.__path__[0])
     assert {method.module for method in METHODS} == {f.stem for f in folder.glob("*.py")} - {"__init__"}
+
+
+async def test_a_bug_while_loading_is_no_end_either(caplog: pytest.LogCaptureFixture) -> None:
+    def buggy() -> Config:
+        raise RuntimeError("a path, a secret")
+
+    async with agent(load=buggy) as peer:
+        await peer.initialize()
+        error = (await peer.call("session/new", {"cwd": "/"}))["error"]
+        assert error["code"] == -32603
+        assert "secret" not in error["message"]
+        assert await peer.wait_exit() == 1
+    assert "loading failed" in caplog.text
+
+
+async def test_more_requests_at_once_than_anyone_means_to_make_are_refused() -> None:
+    host = ScriptedHost()
+    host.answers.append([trio.Event()])
+    async with agent(host) as peer:
+        session = await peer.new_session()
+        params = {"sessionId": session, "prompt": [{"type": "text", "text": "x"}]}
+        await peer.send(*({"id": str(n), "method": "session/prompt", "params": params} for n in range(1025)))
+        assert (await peer.answer("1024"))["error"]["code"] == -32603
+        await peer.cancel(session)
+        for number in range(1024):
+            assert (await peer.answer(str(number)))["result"]["stopReason"] == "cancelled"
+
+
+async def test_mcp_servers_are_left_out_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async with agent() as peer:
+        await peer.initialize()
+        server = {"name": "x", "command": "/bin/false", "args": [], "env": []}
+        assert "result" in await peer.call("session/new", {"cwd": "/", "mcpServers": [server]})
+    assert "1 MCP servers are left out" in caplog.text
