@@ -219,6 +219,6 @@ async def test_more_requests_at_once_than_anyone_means_to_make_are_refused() -> 
 async def test_mcp_servers_are_left_out_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
     async with agent() as peer:
         await peer.initialize()
-        server = {"name": "x", "command": "/bin/false", "args": [], "env": []}
+        server: Json = {"name": "x", "command": "/bin/false", "args": [], "env": []}
         assert "result" in await peer.call("session/new", {"cwd": "/", "mcpServers": [server]})
     assert "1 MCP servers are left out" in caplog.text
