@@ -29,7 +29,7 @@ class Options:
     bind: str | None = None
     log_level: str | None = None
     local: bool = False
-    sets: list[str] = field(default_factory=list)
+    sets: list[str] = field(default_factory=list[str])
 
 
 def read_stdio_options(arguments: Sequence[str]) -> Options | None:

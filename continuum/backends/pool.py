@@ -16,7 +16,7 @@ from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Http1Transport, stock_transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from continuum.backends.transport import Transport
     from continuum.config import BackendConfig, Config
@@ -33,7 +33,7 @@ class Pool:
 
 
 @asynccontextmanager
-async def open_pool(config: Config) -> AsyncIterator[Pool]:
+async def open_pool(config: Config) -> AsyncGenerator[Pool]:
     """The pool at work; leaving closes every connection and ends every managed server."""
     context = ssl.create_default_context()
     pool = Pool([_backend(entry, config, context) for entry in config.backends])

@@ -43,9 +43,9 @@ class ResponsePart:
 class Choice:
     """One answer; finish_reason is empty while nobody has said why it ended."""
 
-    parts: list[ResponsePart] = field(default_factory=list)
+    parts: list[ResponsePart] = field(default_factory=list[ResponsePart])
     finish_reason: str = ""
-    opaque: list[Opaque] = field(default_factory=list)
+    opaque: list[Opaque] = field(default_factory=list[Opaque])
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class ChatResponse:
     id: str = ""
     model: str = ""
     created: int = 0
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list[Choice])
     usage: Usage | None = None
 
     @property

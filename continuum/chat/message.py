@@ -61,7 +61,7 @@ class Message:
     """One turn's entry."""
 
     role: Role
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list[Part])
     name: str | None = None
 
     @classmethod

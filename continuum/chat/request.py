@@ -47,16 +47,16 @@ class ChatRequest:
 
     model: str
     messages: list[Message]
-    tools: list[Tool] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list[Tool])
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
-    stop: list[str] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list[str])
     n: int = 1
     seed: int | None = None
     reasoning_effort: str | None = None
     user: str | None = None
-    extra: dict[str, object] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict[str, object])

@@ -69,8 +69,9 @@ def refusal(provider: Provider, status: int, error: ErrorView, wait: float | Non
 
 
 def tried(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> dict[str, object]:
-    """An error's details: the model, and the attempts in order."""
-    return {"model": model, "attempts": [{"backend": name, "code": error.code} for name, error in failures]}
+    """An error's details: the model, the last backend, how many attempts there were, and how each ended."""
+    ends = [{"backend": name, "code": error.code} for name, error in failures]
+    return {"model": model, "backend": failures[-1][0], "attempts": len(failures), "ends": ends}
 
 
 def exhausted(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> ContinuumError:

@@ -13,7 +13,6 @@ from continuum.errors import NoBackendAvailable, UpstreamError
 from continuum.selection import STRATEGIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from continuum.backends.catalog import Served
     from continuum.backends.pool import Pool
@@ -40,7 +39,7 @@ class Engine:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
         chosen = plan(call.model, self._config.routing.aliases, self._catalog)
         failures: list[tuple[str, UpstreamError]] = []
-        candidates: Sequence[Served] = [served for served in chosen.served if not served.backend.full]
+        candidates: list[Served] = [served for served in chosen.served if not served.backend.full]
         if not candidates:
             raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
         while candidates and len(failures) < MAX_ATTEMPTS:

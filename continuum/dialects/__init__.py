@@ -23,9 +23,11 @@ class StreamReader(Protocol):
     @property
     def finished(self) -> bool:
         """Whether every choice that began has said why it ended."""
+        ...
 
     def read(self, data: bytes) -> list[Event]:
         """The events of one payload; UpstreamProtocolError for what is none."""
+        ...
 
 
 class StreamWriter(Protocol):
@@ -33,6 +35,7 @@ class StreamWriter(Protocol):
 
     def write(self, event: Event) -> bytes | None:
         """The payload that says this event; None where the dialect says nothing."""
+        ...
 
 
 class WriteRequest(Protocol):

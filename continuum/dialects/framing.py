@@ -91,7 +91,7 @@ class SSEParser:
 
 
 def _read_fields(block: bytes) -> tuple[str, bytes]:
-    name, data = "", []
+    name, data = "", list[bytes]()
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
         if field == b"data":

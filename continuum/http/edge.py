@@ -9,19 +9,18 @@ import signal
 import socket
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import hypercorn.config
-import hypercorn.trio
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.trio.run import worker_serve
 
 from continuum.config.address import Address, TcpAddress, UnixAddress, parse_bind
 from continuum.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from hypercorn.typing import Framework
+    from collections.abc import Callable, Generator
 
     from continuum.config import Server
     from continuum.http.app import App
@@ -49,7 +48,7 @@ class Listener:
 
 
 @contextmanager
-def listen(server: Server) -> Iterator[list[Listener]]:
+def listen(server: Server) -> Generator[list[Listener]]:
     """The sockets of `server.bind_address`, bound. Raises ConfigError saying why one cannot be."""
     with ExitStack() as stack:
         yield [_bind(address, server, stack) for address in parse_bind(server.bind_address)]
@@ -116,8 +115,7 @@ async def serve(
     draining = trio.Event()
 
     async def work(task_status: trio.TaskStatus[list[str]]) -> None:
-        framework = cast("Framework", app)
-        await hypercorn.trio.serve(framework, config, shutdown_trigger=draining.wait, task_status=task_status)
+        await worker_serve(ASGIWrapper(app), config, shutdown_trigger=draining.wait, task_status=task_status)
         nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:

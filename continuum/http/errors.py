@@ -28,10 +28,12 @@ def status_of(error: ContinuumError) -> int:
 def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
     """Content type, what was tried, Allow, and Retry-After: whole seconds, at least 1, where a retry makes sense."""
     headers = [(b"content-type", b"application/json")]
-    attempts, allow = error.details.get("attempts"), error.details.get("allow")
-    if isinstance(attempts, list) and attempts:
-        headers += routed(attempts[-1]["backend"], str(error.details["model"]), len(attempts))
-    if isinstance(allow, str):
+    match error.details:
+        case {"backend": str(backend), "model": str(model), "attempts": int(attempts)}:
+            headers += routed(backend, model, attempts)
+        case _:
+            pass
+    if isinstance(allow := error.details.get("allow"), str):
         headers.append((b"allow", allow.encode()))
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope
 
 from continuum.errors import ContentTooLarge, RequestTimeout
 from continuum.http.errors import headers_of, status_of
@@ -69,10 +69,7 @@ class Exchange:
         pieces: list[bytes] = []
         size = 0
         while True:
-            with trio.move_on_after(gap) as waiting:
-                message = await self.receive()
-            if waiting.cancelled_caught:
-                raise RequestTimeout(f"no more of the body came for {gap:g} seconds")
+            message = await self._next(gap)
             if message["type"] == "http.disconnect":
                 self.client_left = True
                 raise ClientLeft
@@ -83,6 +80,11 @@ class Exchange:
             pieces.append(piece)
             if not message.get("more_body", False):
                 return b"".join(pieces)
+
+    async def _next(self, gap: float) -> ASGIReceiveEvent:
+        with trio.move_on_after(gap):
+            return await self.receive()
+        raise RequestTimeout(f"no more of the body came for {gap:g} seconds")
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head."""

@@ -10,7 +10,7 @@ from continuum.core import Engine
 from continuum.providers import ModelInfo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from continuum.backends.pool import Pool
     from continuum.config import Config
@@ -43,7 +43,7 @@ class Instance:
 
 
 @asynccontextmanager
-async def open_instance(config: Config) -> AsyncIterator[Instance]:
+async def open_instance(config: Config) -> AsyncGenerator[Instance]:
     """The instance at work, once each server whose models are not configured was asked (for a bounded time);
     leaving ends all it started.
     """

@@ -26,7 +26,7 @@ class Choice:
 
     environ: Mapping[str, str]
     file: str | None = None
-    overlay: Mapping[str, object] = field(default_factory=dict)
+    overlay: Mapping[str, object] = field(default_factory=dict[str, object])
     local: bool = False
 
 

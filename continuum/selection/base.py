@@ -15,6 +15,7 @@ class Candidate(Protocol):
     @property
     def name(self) -> str:
         """Its configured name."""
+        ...
 
 
 C = TypeVar("C", bound=Candidate)
@@ -25,6 +26,7 @@ class Strategy(Protocol):
 
     def choose(self, candidates: Sequence[C]) -> C:
         """One of `candidates` (never empty)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

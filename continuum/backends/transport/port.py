@@ -54,6 +54,7 @@ class Incoming(Protocol):
 
     async def receive(self) -> bytes:
         """The next bytes of the body as they came, b"" at its end. Raises UpstreamError."""
+        ...
 
     async def aclose(self) -> None:
         """Let go; a connection whose answer has not ended is closed. Never waits for the server."""
@@ -64,6 +65,7 @@ class Transport(Protocol):
 
     async def send(self, origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> Incoming:
         """Send and wait for the answer's head; the caller bounds the time. Raises UpstreamError."""
+        ...
 
     async def run(self) -> None: ...
 

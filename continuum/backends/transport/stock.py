@@ -29,7 +29,7 @@ _FAULTS: tuple[tuple[type[Exception], type[UpstreamError], str], ...] = (
     (httpx.HTTPError, UpstreamProtocolError, "the backend's answer broke off"),
     (trio.ClosedResourceError, UpstreamProtocolError, "the backend's answer broke off"),
 )
-_FOREIGN = tuple(theirs for theirs, _, _ in _FAULTS)
+_FOREIGN = (httpx.HTTPError, trio.ClosedResourceError)
 
 
 def _ours(fault: Exception) -> UpstreamError:

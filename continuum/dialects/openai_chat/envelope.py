@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from continuum.dialects.raw import is_object
 from continuum.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Envelope:
     def _options(self, extra: Mapping[str, object]) -> dict[str, object]:
         raw = self._fields.get("stream_options")
         known: object = msgspec.json.decode(raw) if raw is not None else None
-        return {**known, **extra} if isinstance(known, dict) else dict(extra)
+        return {**known, **extra} if is_object(known) else dict(extra)
 
 
 def open_envelope(body: bytes) -> Envelope:

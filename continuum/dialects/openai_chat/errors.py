@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from continuum.dialects.raw import is_list, is_object
 from continuum.errors import UpstreamFailed
 from continuum.redact import redact
 
@@ -40,7 +41,7 @@ class ErrorView(msgspec.Struct, frozen=True):
 def _view(value: object) -> ErrorView:
     if isinstance(value, str):
         return ErrorView(redact(value))
-    if not isinstance(value, dict):
+    if not is_object(value):
         return ErrorView("")
     message = value.get("message")
     if not isinstance(message, str) or not message:
@@ -60,9 +61,9 @@ def read_error(body: bytes) -> ErrorView:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ErrorView("")
-    if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps it in a list
+    if is_list(value) and value:  # Gemini's compatible endpoint wraps it in a list
         value = value[0]
-    return _view(value.get("error", value) if isinstance(value, dict) else value)
+    return _view(value.get("error", value) if is_object(value) else value)
 
 
 def read_stream_error(error: object) -> ContinuumError:

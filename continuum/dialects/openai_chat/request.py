@@ -22,6 +22,7 @@ from continuum.chat import (
     ToolUse,
 )
 from continuum.dialects.openai_chat.wire import NAME
+from continuum.dialects.raw import JsonObject, is_list, is_object
 from continuum.errors import InvalidRequest
 
 __all__ = ["read_request", "write_request"]
@@ -49,15 +50,15 @@ def read_request(body: bytes) -> ChatRequest:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidRequest("the body is not valid JSON", code="invalid_json") from None
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise InvalidRequest("the body must be a JSON object", code="invalid_json")
     return from_fields(value)
 
 
-def from_fields(body: dict[str, Any]) -> ChatRequest:
+def from_fields(body: JsonObject) -> ChatRequest:
     """The request of a body that is already decoded (as the library's callers pass it)."""
     messages = body.get("messages")
-    if not isinstance(messages, list):
+    if not is_list(messages):
         raise InvalidRequest("'messages' must be a list", param="messages", code="invalid_type")
     if not isinstance(body.get("model"), str):
         raise InvalidRequest("'model' must be a string", param="model", code="invalid_type")
@@ -80,7 +81,7 @@ def from_fields(body: dict[str, Any]) -> ChatRequest:
 
 
 def _read_message(value: Any, place: str) -> Message:
-    if not isinstance(value, dict) or value.get("role") not in _ROLES:
+    if not is_object(value) or value.get("role") not in _ROLES:
         raise InvalidRequest(f"'{place}.role' must be one of {', '.join(sorted(_ROLES))}", param=place)
     parts: list[Part] = []
     if thought := value.get("reasoning_content"):
@@ -91,7 +92,7 @@ def _read_message(value: Any, place: str) -> Message:
         return Message("tool", [ToolResult(str(value.get("tool_call_id", "")), shown)])
     parts.extend(content)
     for call in value.get("tool_calls") or ():
-        function = call.get("function") or {}
+        function: JsonObject = call.get("function") or {}
         parts.append(ToolUse(call.get("id", ""), function.get("name", ""), function.get("arguments", "")))
     return Message(value["role"], parts, value.get("name"))
 
@@ -101,24 +102,24 @@ def _read_content(content: Any, place: str) -> list[Part]:
         return []
     if isinstance(content, str):
         return [Text(content)]
-    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+    if not is_list(content) or not all(is_object(part) for part in content):
         raise InvalidRequest(f"'{place}' must be text or a list of parts", param=place)
     return [_read_part(part) for part in content]
 
 
-def _read_part(part: dict[str, Any]) -> Part:
+def _read_part(part: JsonObject) -> Part:
     match part.get("type"):
         case "text" if isinstance(part.get("text"), str):
             return Text(part["text"])
-        case "image_url" if isinstance(image := part.get("image_url"), dict) and isinstance(image.get("url"), str):
+        case "image_url" if is_object(image := part.get("image_url")) and isinstance(image.get("url"), str):
             return Image(image["url"], image.get("detail"))
         case _:
             return Opaque(NAME, part)
 
 
 def _read_tool(value: Any, place: str) -> Tool:
-    function = value.get("function") if isinstance(value, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+    function = value.get("function") if is_object(value) else None
+    if not is_object(function) or not isinstance(function.get("name"), str):
         raise InvalidRequest(f"'{place}' must be a function with a name", param=place)
     return Tool(function["name"], function.get("description"), function.get("parameters"), function.get("strict"))
 
@@ -138,11 +139,11 @@ def _read_tool_choice(value: Any) -> ToolChoice | None:
 def _read_format(value: Any) -> ResponseFormat | None:
     if value is None:
         return None
-    kind = value.get("type") if isinstance(value, dict) else None
+    kind = value.get("type") if is_object(value) else None
     if kind in ("text", "json_object"):
         return ResponseFormat(kind)
     named = value.get("json_schema") if kind == "json_schema" else None
-    if not isinstance(named, dict):
+    if not is_object(named):
         raise InvalidRequest("'response_format' must be text, json_object or json_schema", param="response_format")
     return ResponseFormat("json_schema", named.get("name"), named.get("schema"), named.get("strict"))
 

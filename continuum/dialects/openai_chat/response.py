@@ -15,6 +15,7 @@ from continuum.dialects.openai_chat.wire import (
     usage_in,
     usage_out,
 )
+from continuum.dialects.raw import is_object
 from continuum.errors import UpstreamProtocolError
 
 __all__ = ["check_response", "read_response", "write_response"]
@@ -99,7 +100,7 @@ def _logprobs(choice: Choice) -> dict[str, object] | None:
     joined: dict[str, object] = {}
     for opaque in choice.opaque:
         found = opaque.data.get("logprobs") if opaque.dialect == NAME else None
-        for field, value in (found if isinstance(found, dict) else {}).items():
+        for field, value in (found if is_object(found) else {}).items():
             known = joined.get(field)
             joined[field] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value or known
     return joined or None

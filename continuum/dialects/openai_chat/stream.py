@@ -20,6 +20,7 @@ from continuum.chat import (
 )
 from continuum.dialects.openai_chat.errors import read_stream_error, write_error
 from continuum.dialects.openai_chat.wire import NAME, Chunk, decode_chunk, text_of, usage_in, usage_out
+from continuum.dialects.raw import is_object
 from continuum.errors import UpstreamProtocolError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _decode(data: bytes) -> Chunk | object:
 
 def _unusual(value: object) -> list[Event]:
     """JSON, but not of the shape this file knows: carried whole for clients of this dialect."""
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise UpstreamProtocolError("the backend sent an event that is not a JSON object")
     if value.get("error") is not None:
         return [Failed(read_stream_error(value["error"]))]
