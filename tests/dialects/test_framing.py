@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 from continuum.dialects.framing import ServerSent, SSEParser, comment, server_sent
 from continuum.errors import UpstreamProtocolError
 
+
+def _event(lines: list[str], name: str) -> ServerSent:
+    return ServerSent("\n".join(lines).encode(), name)
+
+
 _line = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=30)
 _events = st.lists(
     st.builds(
-        lambda lines, name: ServerSent("\n".join(lines).encode(), name),
+        _event,
         st.lists(_line, min_size=1, max_size=3),
         st.sampled_from(["", "message_start", "ping"]),
     ).filter(lambda event: bool(event.data)),

@@ -91,6 +91,14 @@ def test_the_deepest_that_is_allowed() -> None:
     assert open_envelope(body(deep=json.loads("[" * 99 + "]" * 99))).model == "m"
 
 
+def _assistant(thought: list[Reasoning], text: list[Text], calls: list[ToolUse]) -> Message:
+    return Message("assistant", [*thought, *text, *calls])
+
+
+def _tool(call: str, text: Text) -> Message:
+    return Message("tool", [ToolResult(call, [text])])
+
+
 _words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10)
 _text = st.builds(Text, _words)
 _image = st.builds(Image, st.just("https://images.test/a.png"), st.sampled_from([None, "low"]))
@@ -98,12 +106,12 @@ _messages = st.one_of(
     st.builds(Message, st.sampled_from(["system", "developer"]), _text.map(lambda text: [text])),
     st.builds(Message, st.just("user"), st.lists(st.one_of(_text, _image), min_size=1, max_size=3), st.none()),
     st.builds(
-        lambda thought, text, calls: Message("assistant", [*thought, *text, *calls]),
+        _assistant,
         st.lists(st.builds(Reasoning, _words), max_size=1),
         st.lists(_text, min_size=1, max_size=1),
         st.lists(st.builds(ToolUse, _words, _words, _words), max_size=2),
     ),
-    st.builds(lambda call, text: Message("tool", [ToolResult(call, [text])]), _words, _text),
+    st.builds(_tool, _words, _text),
 )
 _schema: dict[str, object] = {"type": "object", "properties": {}}
 _requests = st.builds(
