@@ -19,8 +19,20 @@ __all__ = ["app", "run"]
 CONFIG_FAULT = 2
 FAILED = 1
 
+_HELP = """Many LLM backends behind one door: an ACP agent on stdio (the default), or an OpenAI-compatible HTTP server.
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+\b
+continuum --mode http --local     serve a small real model from this machine
+continuum run "hello"             ask one question
+continuum config check            judge the configuration
+"""  # \b: click leaves the lines below as they are
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=_HELP,
+)
 @click.option("--mode", type=click.Choice(MODES), default="stdio", show_default=True, help="How clients reach it.")
 @click.option("-c", "--config", "config_file", metavar="PATH", help="Configuration file (YAML, TOML or JSON).")
 @click.option("--bind", metavar="ADDR", help="host:port, [v6]:port or unix:/path; port 0 takes a free one.")
@@ -38,13 +50,7 @@ def app(  # noqa: PLR0917 - click passes each option
     local: bool,  # noqa: FBT001 - click passes each option
     sets: Sequence[str],
 ) -> None:
-    r"""Many LLM backends behind one door: an ACP agent on stdio (the default), or an OpenAI-compatible HTTP server.
-
-    \b
-    continuum --mode http --local     serve a small real model from this machine
-    continuum run "hello"             ask one question
-    continuum config check            judge the configuration
-    """
+    """Read what holds for every command, then run the one that was named, or serve."""
     options = Options(mode, config_file, bind, log_level, local, list(sets))
     context.obj = options
     if context.invoked_subcommand is not None:

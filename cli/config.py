@@ -32,13 +32,14 @@ def config() -> None:
 def _reads_configuration(command: F) -> F:
     """Give a command the options that choose a configuration; tell its faults, a line each, and exit 2."""
 
-    @click.option("-c", "--config", "file", metavar="PATH", help="Configuration file; absent: the first that is found.")
+    @click.argument("file", required=False)
+    @click.option("-c", "--config", "named", metavar="PATH", help="The same as FILE; absent: the first that is found.")
     @click.option("--set", "sets", metavar="SECTION.KEY=VALUE", multiple=True, help="Set any key; may be repeated.")
     @wraps(command)
-    def telling(file: str | None, sets: tuple[str, ...], **options: object) -> object:
+    def telling(file: str | None, named: str | None, sets: tuple[str, ...], **options: object) -> object:
         outer = click.get_current_context().obj  # what stood before the command's name
         given = outer if isinstance(outer, Options) else Options()
-        chosen = replace(given, config=file or given.config, sets=[*given.sets, *sets])
+        chosen = replace(given, config=file or named or given.config, sets=[*given.sets, *sets])
         try:
             setup = set_up(choice(chosen))
         except ConfigError as error:

@@ -45,8 +45,10 @@ async def _ask(setup: Setup, text: str, model: str | None) -> None:
             raise NoBackendAvailable("No backends available: configure one, or use --local for the embedded model")
         call = Call.of_chat(ChatRequest(chosen, [Message.of_text("user", text)]), request_id="run")
         async with await instance.engine.open(call) as reply:
-            async for frame in reply:
-                for event in frame.events:
-                    if isinstance(event, TextDelta):
-                        click.echo(event.text, nl=False)
-        click.echo()
+            try:
+                async for frame in reply:
+                    for event in frame.events:
+                        if isinstance(event, TextDelta):
+                            click.echo(event.text, nl=False)
+            finally:
+                click.echo()

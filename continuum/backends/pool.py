@@ -37,6 +37,7 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
     """The pool at work; leaving closes every connection and ends every managed server."""
     context = ssl.create_default_context()
     pool = Pool([_backend(entry, config, context) for entry in config.backends])
+    failure: Exception | None = None
     try:
         async with trio.open_nursery() as nursery:
             for backend in pool.backends:
@@ -44,8 +45,13 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
                 if backend.managed is not None:
                     nursery.start_soon(backend.managed.run)
             nursery.start_soon(pool.catalog.run)
-            yield pool
+            try:
+                yield pool
+            except Exception as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
+                failure = fault
             nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
     finally:
         for backend in pool.backends:
             await backend.client.aclose()

@@ -13,7 +13,6 @@ from continuum.errors import NoBackendAvailable, UpstreamError
 from continuum.selection import STRATEGIES
 
 if TYPE_CHECKING:
-
     from continuum.backends.catalog import Served
     from continuum.backends.pool import Pool
     from continuum.config import Config
