@@ -17,7 +17,7 @@ from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeo
 if TYPE_CHECKING:
     from continuum.backends.catalog import Served
     from continuum.backends.client import UpstreamResponse
-    from continuum.chat import ChatResponse, Usage
+    from continuum.chat import ChatResponse, Event, Usage
     from continuum.config import Timeouts
     from continuum.core.call import Call
     from continuum.dialects import Dialect
@@ -185,7 +185,10 @@ class Attempt:
         """A server that knows no streams gave its whole answer: it becomes one."""
         answer = await self._read()
         writer = self.dialect.writer()
+        events: list[Event] = []
         for event in unfold(answer):
+            events.append(event)
             payload = writer.write(event)
-            if payload is not None:
-                self.held.append(Frame(payload, [event]))
+            if payload is not None:  # what the dialect does not say travels with the next that it does
+                self.held.append(Frame(payload, events))
+                events = []

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ FAILED = 1
 
 
 async def continuum(
-    home: Path, *arguments: str, stdin: bytes = b"", **environ: str
+    home: Path, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command to its end."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
@@ -33,7 +34,7 @@ async def continuum(
             capture_stderr=True,
             check=False,
             cwd=home,
-            env={**kept, "HOME": str(home), **environ},
+            env={**kept, "HOME": str(home), **(environ or {})},
         )
 
 
@@ -93,7 +94,7 @@ async def test_run_without_a_prompt(tmp_path: Path) -> None:
 async def test_a_key_in_the_environment_is_configuration_enough(tmp_path: Path) -> None:
     async with open_upstream() as upstream:
         environ = {"OPENAI_API_KEY": BACKEND_KEY, "OPENAI_BASE_URL": f"{upstream.url}/v1"}
-        done = await continuum(tmp_path, "run", "hi", "--model", "test-model", **environ)
+        done = await continuum(tmp_path, "run", "hi", "--model", "test-model", environ=environ)
         call = await upstream.next_call()
     assert done.returncode == 0, done.stderr
     assert dict(call.headers)["authorization"] == f"Bearer {BACKEND_KEY}"
@@ -111,7 +112,7 @@ async def test_every_mode_tells_a_faulty_configuration_the_same_way(tmp_path: Pa
 async def test_set_and_environment_are_laid_over_the_file(tmp_path: Path) -> None:
     (tmp_path / "continuum.yaml").write_text("logging: {level: warn}\nserver: {workers: 1}\n", encoding="utf-8")
     done = await continuum(
-        tmp_path, "--set", "logging.level=error", "config", "show", "--json", CONTINUUM_SERVER__WORKERS="3"
+        tmp_path, "--set", "logging.level=error", "config", "show", "--json", environ={"CONTINUUM_SERVER__WORKERS": "3"}
     )
     shown = json.loads(done.stdout)
     assert (shown["logging"]["level"], shown["server"]["workers"]) == ("error", 3)
