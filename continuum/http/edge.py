@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import hypercorn.config
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.trio.run import worker_serve
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
 
 from continuum.config.address import Address, TcpAddress, UnixAddress, parse_bind
 from continuum.errors import ConfigError, ConfigProblem
@@ -45,6 +46,12 @@ class Listener:
             self.url = f"http+unix://{address.path}"
         else:
             self.url = f"http://{TcpAddress(address.host, sock.getsockname()[1])}"
+
+    def accepting(self) -> trio.SocketListener:
+        """The socket as trio's own, listening: who takes it closes it."""
+        self.socket.listen(_BACKLOG)
+        taken = socket.socket(fileno=self.socket.detach())
+        return trio.SocketListener(trio.socket.from_stdlib_socket(taken))
 
 
 @contextmanager
@@ -102,6 +109,8 @@ async def serve(
 
     ready: called once connections are accepted. A second signal ends the process at once.
     """
+    draining = trio.Event()
+    worker = _Worker(app, server)
 
     async def end_in_time() -> None:
         await draining.wait()
@@ -111,19 +120,51 @@ async def serve(
         _log.warning("a client that does not read keeps its connection: ending without it")
         os._exit(0)  # hypercorn shields its sends: nothing else gets past one that hangs
 
-    config = _hypercorn(server, listeners)
-    draining = trio.Event()
-
-    async def work(task_status: trio.TaskStatus[list[str]]) -> None:
-        await worker_serve(ASGIWrapper(app), config, shutdown_trigger=draining.wait, task_status=task_status)
-        nursery.cancel_scope.cancel()
-
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_signals, draining)
         nursery.start_soon(end_in_time)
-        await nursery.start(work)
-        ready()
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(worker.accept, listeners, connections)
+                ready()
+                await draining.wait()
+                accepting.cancel_scope.cancel()
+            await worker.wind_down()
+            connections.cancel_scope.deadline = trio.current_time() + server.shutdown_grace + _LAST_WORDS
+        nursery.cancel_scope.cancel()
     _log.info("stopped")
+
+
+class _Worker:
+    """hypercorn's connections in nurseries of ours: in its own, one connection's fault ends the whole server."""
+
+    def __init__(self, app: App, server: Server) -> None:
+        self._app = ASGIWrapper(app)
+        self._config = _hypercorn(server)
+        self._context = WorkerContext(None)
+
+    async def accept(
+        self, listeners: list[Listener], connections: trio.Nursery, task_status: trio.TaskStatus[object]
+    ) -> None:
+        """Accept until cancelled; each connection lives in `connections`."""
+        accepting = [listener.accepting() for listener in listeners]
+        await trio.serve_listeners(self._converse, accepting, handler_nursery=connections, task_status=task_status)
+
+    async def wind_down(self) -> None:
+        """Close idle connections now, and every other one after its answer."""
+        await self._context.terminated.set()
+
+    async def _converse(self, stream: trio.SocketStream) -> None:
+        try:
+            await TCPServer(self._app, self._config, self._context, {}, stream)  # type: ignore[arg-type]  # takes both
+        except Exception as fault:  # noqa: BLE001 - the outermost frame of a connection
+            _log.warning("a connection ended on a fault of the protocol: %s", _name_of(fault))
+
+
+def _name_of(fault: BaseException) -> str:
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return type(fault).__name__
 
 
 async def _watch_signals(draining: trio.Event) -> None:
@@ -135,14 +176,11 @@ async def _watch_signals(draining: trio.Event) -> None:
             draining.set()
 
 
-def _hypercorn(server: Server, listeners: list[Listener]) -> hypercorn.config.Config:
+def _hypercorn(server: Server) -> hypercorn.config.Config:
     config = hypercorn.config.Config()
-    config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]  # hypercorn's from here on
-    config.backlog = _BACKLOG
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.graceful_timeout = server.shutdown_grace + _LAST_WORDS
     config.keep_alive_timeout = server.keep_alive_timeout
     config.keep_alive_max_requests = 1_000_000
     config.h11_max_incomplete_size = 64 * 1024
