@@ -27,6 +27,11 @@ class Agent:
         self.client_capabilities: JsonObject = {}
         self._hosting = hosting
 
+    def greeted(self, client_capabilities: JsonObject) -> None:
+        """The handshake is done."""
+        self.client_capabilities = client_capabilities
+        self.initialized.set()
+
     async def sessions(self) -> SessionTable:
         """The sessions, as soon as there is an instance to serve them. RpcError: there will be none."""
         return await self._hosting.sessions()

@@ -6,9 +6,7 @@ Imports only what `initialize` needs; everything else is loaded by name behind i
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +17,7 @@ import trio
 from .agent import Agent
 from .client import Client
 from .connection import Connection
+from .greeting import NOT_GREETED, Greeting
 from .hosting import Hosting, OpenHost
 from .router import AcpMethodRouter
 from .transport.stdio import StdioTransport
@@ -35,18 +34,13 @@ _LEAVE_TIME: Final = 1.75
 _CANCEL_TIME: Final = 0.75  # of it, for turns to notice
 _FLUSH_TIME: Final = 0.5  # of it, for the client to take the last answers
 
-_GREETING: Final = (
-    "continuum: waiting for an ACP client on stdin (JSON-RPC, one object a line); "
-    "for an HTTP server: continuum --mode http\n"
-)
 
-
-def main(*, in_fd: int, out_fd: int, load: Callable[[], Config]) -> int:
-    """Serve on two descriptors (descriptors.claim_stdio) until the client leaves; the exit code."""
-    if os.isatty(in_fd):
-        sys.stderr.write(_GREETING)
+def main(*, in_fd: int, out_fd: int, load: Callable[[], Config], greeting: Greeting = NOT_GREETED) -> int:
+    """Serve on two descriptors (descriptors.claim_stdio) from the greeting on, until the client leaves; the exit
+    code.
+    """
     try:
-        return trio.run(partial(serve, in_fd=in_fd, out_fd=out_fd, load=load))
+        return trio.run(partial(serve, in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting))
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 (the outermost frame: a fault of ours is logged whole and ends with code 1)
@@ -54,15 +48,23 @@ def main(*, in_fd: int, out_fd: int, load: Callable[[], Config]) -> int:
         return 1
 
 
-async def serve(*, in_fd: int, out_fd: int, load: Callable[[], Config], open_host: OpenHost | None = None) -> int:
+async def serve(
+    *,
+    in_fd: int,
+    out_fd: int,
+    load: Callable[[], Config],
+    open_host: OpenHost | None = None,
+    greeting: Greeting = NOT_GREETED,
+) -> int:
     """Serve one client until it leaves; the exit code.
 
     load: makes the configuration; called once, in a thread, after `initialize` was answered. open_host: how an
     instance comes from it, continuum.runtime.open_instance by default. The descriptors are borrowed.
     """
-    transport = StdioTransport(in_fd, out_fd)
+    transport = StdioTransport(in_fd, out_fd, unread=greeting.unread)
     try:
-        return await _Process(transport, Hosting(load, open_host)).run()
+        process = _Process(transport, Hosting(load, open_host), greeting)
+        return await process.run()
     finally:
         transport.close()
 
@@ -70,10 +72,12 @@ async def serve(*, in_fd: int, out_fd: int, load: Callable[[], Config], open_hos
 class _Process:
     """The tasks of one connection, and the order in which they end."""
 
-    def __init__(self, transport: StdioTransport, hosting: Hosting) -> None:
+    def __init__(self, transport: StdioTransport, hosting: Hosting, greeting: Greeting) -> None:
         self._transport = transport
         self._hosting = hosting
         self._agent = Agent(Client(transport), hosting)
+        if greeting.client_capabilities is not None:
+            self._agent.greeted(greeting.client_capabilities)
         self._reading = trio.CancelScope()
         self._grace = trio.CancelScope()
         self._left = False  # at once, whatever is running

@@ -51,7 +51,7 @@ def app(  # noqa: PLR0917 - click passes each option
     sets: Sequence[str],
 ) -> None:
     """Read what holds for every command, then run the one that was named, or serve."""
-    options = Options(mode, config_file, bind, log_level, local, list(sets))
+    options = Options(mode, config_file, bind, log_level, local, tuple(sets))
     context.obj = options
     if context.invoked_subcommand is not None:
         return

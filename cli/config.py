@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -39,7 +38,7 @@ def _reads_configuration(command: F) -> F:
     def telling(file: str | None, named: str | None, sets: tuple[str, ...], **options: object) -> object:
         outer = click.get_current_context().obj  # what stood before the command's name
         given = outer if isinstance(outer, Options) else Options()
-        chosen = replace(given, config=file or named or given.config, sets=[*given.sets, *sets])
+        chosen = given._replace(config=file or named or given.config, sets=(*given.sets, *sets))
         try:
             setup = set_up(choice(chosen))
         except ConfigError as error:

@@ -34,7 +34,7 @@ def run_prompt(options: Options, prompt: str | None, model: str | None) -> None:
     if not text:
         raise click.UsageError("there is nothing to ask: give a prompt, or pipe text in")
     if options.log_level is None:
-        options.log_level = "error"
+        options = options._replace(log_level="error")
     trio.run(_ask, set_up_with_logging(options), text, model)
 
 

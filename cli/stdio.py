@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from continuum.acp.descriptors import claim_stdio
+from continuum.acp.greeting import greet
 
 if TYPE_CHECKING:
     from continuum.config import Config
@@ -18,14 +19,20 @@ __all__ = ["run"]
 _AGENT = "continuum.acp.server"
 _SETTING_UP = "continuum.cli.setting_up"
 
+_INTERRUPTED = 130
+
 
 def run(options: Options) -> int:
     """Serve until the client leaves; the exit code."""
     in_fd, out_fd = claim_stdio()
+    try:
+        greeting = greet(in_fd, out_fd)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
     def load() -> Config:
         config: Config = import_module(_SETTING_UP).set_up_with_logging(options).config
         return config
 
-    code: int = import_module(_AGENT).main(in_fd=in_fd, out_fd=out_fd, load=load)
+    code: int = import_module(_AGENT).main(in_fd=in_fd, out_fd=out_fd, greeting=greeting, load=load)
     return code

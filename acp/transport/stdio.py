@@ -24,8 +24,9 @@ class StdioTransport:
     run `write_forever`.
     """
 
-    def __init__(self, in_fd: int, out_fd: int) -> None:
-        """OSError: a descriptor is not open."""
+    def __init__(self, in_fd: int, out_fd: int, *, unread: bytes = b"") -> None:
+        """unread: bytes that were read from in_fd before. OSError: a descriptor is not open."""
+        self._unread = unread
         self._input = open_channel(in_fd, writing=False)
         self._output = open_channel(out_fd, writing=True)
         self._lines: list[bytes] = []
@@ -37,6 +38,9 @@ class StdioTransport:
     async def receive(self) -> bytes:
         """The next bytes; empty at the end, and when reading fails: a client that is gone is an end."""
         await self._below(_FLOODED)
+        if self._unread:
+            unread, self._unread = self._unread, b""
+            return unread
         try:
             return await self._input.read(_READ_SIZE)
         except OSError:

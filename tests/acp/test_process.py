@@ -18,7 +18,10 @@ SECONDS = 20
 DRIVER = """
 import sys
 from continuum.acp.descriptors import claim_stdio
+from continuum.acp.greeting import greet
 in_fd, out_fd = claim_stdio()
+greeting = greet(in_fd, out_fd)
+{greeted}
 from continuum.acp.server import main
 
 def load():
@@ -28,12 +31,12 @@ def load():
         {{"backends": [{{"name": "b", "type": "generic", "url": "http://127.0.0.1:9/v1", "models": ["m"]}}]}}
     )
 
-sys.exit(main(in_fd=in_fd, out_fd=out_fd, load=load))
+sys.exit(main(in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting))
 """
 
 
-def command(load: str = "") -> list[str]:
-    return [sys.executable, "-c", DRIVER.format(load=load)]
+def command(load: str = "", greeted: str = "") -> list[str]:
+    return [sys.executable, "-c", DRIVER.format(load=load, greeted=greeted)]
 
 
 def lines(*messages: Mapping[str, Any]) -> bytes:
@@ -51,8 +54,8 @@ def answers(output: bytes) -> dict[Any, dict[str, Any]]:
     return {message["id"]: message for message in messages}
 
 
-def run(data: bytes, load: str = "") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command(load), input=data, capture_output=True, timeout=SECONDS, check=False)
+def run(data: bytes, load: str = "", greeted: str = "") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command(load, greeted), input=data, capture_output=True, timeout=SECONDS, check=False)
 
 
 def test_a_pipe_of_requests_is_answered_whole() -> None:
@@ -81,24 +84,48 @@ def test_children_do_not_read_the_clients_messages() -> None:
     assert done.returncode == 0
 
 
-def test_initialize_needs_only_the_standard_library_and_trio() -> None:
-    tell = (
-        "print(*sorted({m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names), 'and', "
-        "*sorted(m for m in sys.modules if m.startswith('continuum')), file=sys.stderr, flush=True)"
-    )
-    done = run(INITIALIZE, load=tell)
-    third_parties, _, ours = done.stderr.decode().partition(" and ")
-    trios_own = {"trio", "attr", "attrs", "sortedcontainers", "outcome", "sniffio", "idna", "cffi", "_cffi_backend"}
-    installed_by_path_files = {"_distutils_hack", "a1_coverage", "coverage"}
+TELL_MODULES = (
+    "print(*sorted({m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names), 'and', "
+    "*sorted(m for m in sys.modules if m.startswith('continuum')), file=sys.stderr, flush=True)"
+)
+INSTALLED_BY_PATH_FILES = {"_distutils_hack", "a1_coverage", "coverage"}
+
+
+def modules_told(stderr: bytes) -> tuple[set[str], set[str]]:
+    """Third parties' and ours."""
+    third_parties, _, ours = stderr.decode().partition(" and ")
     found = {name for name in third_parties.split() if not name.startswith("__editable__")}
-    assert found - trios_own - installed_by_path_files == {"__main__", "continuum"} & found
-    assert {name for name in ours.split() if not name.startswith("continuum.acp")} == {
+    return found - INSTALLED_BY_PATH_FILES - {"__main__", "continuum"}, set(ours.split())
+
+
+def test_initialize_as_the_first_line_needs_only_the_standard_library() -> None:
+    done = run(INITIALIZE, greeted=f"import sys; {TELL_MODULES}")
+    third_parties, ours = modules_told(done.stderr)
+    assert answers(done.stdout)[0]["result"]["protocolVersion"] == 1
+    assert third_parties == set()
+    assert ours == {
+        "continuum",
+        "continuum.acp",
+        "continuum.acp.descriptors",
+        "continuum.acp.greeting",
+        "continuum.acp.jsonrpc",
+        "continuum.acp.methods",
+        "continuum.acp.methods.initialize",
+        "continuum.version",
+    }
+
+
+def test_the_agent_itself_starts_with_trio_and_little_else() -> None:
+    third_parties, ours = modules_told(run(INITIALIZE, load=TELL_MODULES).stderr)
+    trios_own = {"trio", "attr", "attrs", "sortedcontainers", "outcome", "sniffio", "idna", "cffi", "_cffi_backend"}
+    assert third_parties <= trios_own
+    assert {name for name in ours if not name.startswith("continuum.acp")} == {
         "continuum",
         "continuum.errors",
         "continuum.version",
     }
     heavy = {"schema", "session", "turn", "content", "host", "updates", "config_options"}
-    assert not {name.removeprefix("continuum.acp.") for name in ours.split()} & heavy
+    assert not {name.removeprefix("continuum.acp.") for name in ours} & heavy
 
 
 class End:
@@ -199,7 +226,7 @@ def test_the_clients_descriptors_stay_as_they_were() -> None:
 
 
 def test_closed_descriptors_are_an_end() -> None:
-    shut = [sys.executable, "-c", f"import os; os.close(0); os.close(1)\n{DRIVER.format(load='')}"]
+    shut = [sys.executable, "-c", f"import os; os.close(0); os.close(1)\n{DRIVER.format(load='', greeted='')}"]
     done = subprocess.run(shut, capture_output=True, timeout=SECONDS, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
