@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend"]
 
-_JSON: Headers = [(b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
-_USER_AGENT = (b"user-agent", b"continuum")
+_OURS: Headers = [
+    (b"content-type", b"application/json"),
+    (b"accept-encoding", b"identity"),
+    (b"user-agent", b"continuum"),
+]
 
 
 class Backend:
@@ -39,8 +42,8 @@ class Backend:
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         keys = [secret.reveal() for secret in config.keys]
         self._keys: Iterator[str] | None = itertools.cycle(keys) if keys else None
-        own = [(name.lower().encode(), value.reveal().encode("latin-1")) for name, value in config.headers.items()]
-        self._common: Headers = [*_JSON, _USER_AGENT, *self.provider.extra_headers(config), *own]
+        own = {name.lower().encode(): value.reveal().encode("latin-1") for name, value in config.headers.items()}
+        self._common: Headers = list(({**dict(_OURS), **dict(self.provider.extra_headers(config)), **own}).items())
         self._placed = ""
         self._origin: Origin
         self._prefix = ""

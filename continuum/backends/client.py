@@ -35,6 +35,7 @@ class UpstreamResponse:
         self._incoming = incoming
         self._decode = _decoder(incoming.headers.get("content-encoding", ""))
         self._ended = False
+        self._ahead = b""
         self.status = incoming.status
         self.headers = incoming.headers
 
@@ -43,8 +44,15 @@ class UpstreamResponse:
         """The media type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    async def prefetch(self) -> None:
+        """Wait for the body's first bytes, which `receive` gives later: a head alone is no sign of an answer."""
+        self._ahead = await self.receive()
+
     async def receive(self) -> bytes:
         """The next bytes of the body, decoded; b"" at its end. Raises UpstreamError."""
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            return ahead
         while piece := await self._incoming.receive():
             if self._decode is None:
                 return piece
@@ -70,16 +78,28 @@ class UpstreamResponse:
                 raise UpstreamProtocolError("the backend's answer is too large")
         return b"".join(pieces)
 
+    async def read_some(self, limit: int) -> bytes:
+        """The body's beginning, as much as comes up to `limit` bytes; whatever goes wrong is its end."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while size < limit and (piece := await self.receive()):
+                pieces.append(piece)
+                size += len(piece)
+        except UpstreamError:
+            pass  # what is here must do
+        return b"".join(pieces)[:limit]
+
     async def finish(self) -> None:
         """Close after all content was read: the framing's end is read too, so the connection can be kept."""
-        if not self._ended:
+        try:
             with trio.move_on_after(_DRAIN_TIMEOUT):
-                try:
-                    while await self.receive():
-                        pass  # surplus is nobody's
-                except UpstreamError:
-                    pass  # the content was complete; the connection is not kept
-        await self._incoming.aclose()
+                while not self._ended and await self.receive():
+                    pass  # surplus is nobody's
+        except UpstreamError:
+            pass  # the content was complete; the connection is not kept
+        finally:
+            await self._incoming.aclose()
 
     async def aclose(self) -> None:
         """Close now; an answer that has not ended takes its connection along."""

@@ -14,12 +14,14 @@ from continuum.backends.catalog import Catalog
 from continuum.backends.client import UpstreamClient
 from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Http1Transport, stock_transport
+from continuum.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from continuum.backends.transport import Transport
     from continuum.config import BackendConfig, Config
+    from continuum.config.sections.backends import BackendTls
 
 __all__ = ["Pool", "open_pool"]
 
@@ -34,10 +36,13 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(config: Config) -> AsyncGenerator[Pool]:
-    """The pool at work; leaving closes every connection and ends every managed server."""
+    """The pool at work; leaving closes every connection and ends every managed server.
+
+    Raises ConfigError for certificates that cannot be used.
+    """
     context = ssl.create_default_context()
-    pool = Pool([_backend(entry, config, context) for entry in config.backends])
-    failure: Exception | None = None
+    pool = Pool([_backend(number, entry, config, context) for number, entry in enumerate(config.backends)])
+    failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             for backend in pool.backends:
@@ -47,7 +52,7 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
             nursery.start_soon(pool.catalog.run)
             try:
                 yield pool
-            except Exception as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
+            except (Exception, KeyboardInterrupt) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
                 failure = fault
             nursery.cancel_scope.cancel()
         if failure is not None:
@@ -57,8 +62,23 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
             await backend.client.aclose()
 
 
-def _backend(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Backend:
+def _backend(number: int, entry: BackendConfig, config: Config, shared: ssl.SSLContext) -> Backend:
+    try:
+        context = shared if entry.tls is None else _own_context(entry.tls)
+    except (OSError, ssl.SSLError) as fault:
+        reason = fault.strerror or "not a usable PEM file"
+        raise ConfigError([ConfigProblem(f"cannot be used: {reason}", f"backends.{number}.tls")]) from None
     return Backend(entry, UpstreamClient(_transport(entry, config, context)), _managed(entry))
+
+
+def _own_context(tls: BackendTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
 
 
 def _transport(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Transport:

@@ -14,6 +14,7 @@ from continuum.chat.event import (
     ToolArgsDelta,
     Usage,
     UsageReported,
+    VendorFields,
 )
 from continuum.chat.fold import ChatResponse, Choice, Fold, ResponsePart, fold, unfold
 from continuum.chat.message import Image, Message, Part, Reasoning, Role, Text, ToolResult, ToolUse
@@ -51,6 +52,7 @@ __all__ = [
     "ToolUse",
     "Usage",
     "UsageReported",
+    "VendorFields",
     "fold",
     "unfold",
 ]

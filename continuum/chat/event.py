@@ -26,6 +26,7 @@ __all__ = [
     "ToolArgsDelta",
     "Usage",
     "UsageReported",
+    "VendorFields",
 ]
 
 PartKind = Literal["text", "reasoning", "refusal", "tool"]
@@ -48,6 +49,14 @@ class Started:
     id: str
     model: str
     created: int = 0
+
+
+@dataclass(slots=True)
+class VendorFields:
+    """Fields of the whole answer that only `dialect` knows, by their own names."""
+
+    dialect: str
+    fields: dict[str, object]
 
 
 @dataclass(slots=True)
@@ -139,4 +148,5 @@ Event = (
     | Finished
     | Failed
     | Opaque
+    | VendorFields
 )

@@ -18,6 +18,7 @@ from continuum.chat.event import (
     ToolArgsDelta,
     Usage,
     UsageReported,
+    VendorFields,
 )
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ class Choice:
 
 @dataclass(slots=True)
 class ChatResponse:
-    """A whole answer; usage is None when the backend never said."""
+    """A whole answer; usage is None when the backend never said. vendor: fields that only its dialect knows."""
 
     id: str = ""
     model: str = ""
     created: int = 0
     choices: list[Choice] = field(default_factory=list[Choice])
     usage: Usage | None = None
+    vendor: dict[str, object] = field(default_factory=dict[str, object])
 
     @property
     def text(self) -> str:
@@ -72,8 +74,9 @@ class Fold:
         self._choices: dict[int, Choice] = {}
         self._parts: dict[tuple[int, int], tuple[ResponsePart, list[str]]] = {}
         self._usage: Usage | None = None
+        self._vendor: dict[str, object] = {}
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event) -> None:  # noqa: C901 - one case per event
         """Take one event."""
         match event:
             case TextDelta(text, index, choice) | ReasoningDelta(text, index, choice):
@@ -94,6 +97,8 @@ class Fold:
                 self._choice(choice).finish_reason = reason
             case Opaque(choice=choice):
                 self._choice(choice).opaque.append(event)
+            case VendorFields(fields=fields):
+                self._vendor.update(fields)
             case Failed(error):
                 raise error
 
@@ -106,7 +111,7 @@ class Fold:
         for part, pieces in self._parts.values():
             part.text = "".join(pieces)
         choices = [self._choices[number] for number in sorted(self._choices)]
-        return ChatResponse(self._head.id, self._head.model, self._head.created, choices, self._usage)
+        return ChatResponse(self._head.id, self._head.model, self._head.created, choices, self._usage, self._vendor)
 
 
 def fold(events: Iterable[Event]) -> ChatResponse:

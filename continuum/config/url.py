@@ -12,7 +12,8 @@ from pydantic import AfterValidator, WithJsonSchema
 PORT_FIELD = "{port}"
 """Stands for the free port of a managed server, in its command line and its URL."""
 
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252}[a-z0-9_])?\.?")
+_HOST_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,254}}$)(?:{_HOST_LABEL}\.)*{_HOST_LABEL}\.?")
 _LABEL = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _METADATA_NAMES = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,7 @@ from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeo
 if TYPE_CHECKING:
     from continuum.backends.catalog import Served
     from continuum.backends.client import UpstreamResponse
-    from continuum.chat import ChatResponse, Event, Usage
+    from continuum.chat import Event, Usage
     from continuum.config import Timeouts
     from continuum.core.call import Call
     from continuum.dialects import Dialect
@@ -55,6 +56,7 @@ class Attempt:
         self._open = False
         self._server_held = False
         self._base = ""
+        self._unfolded = False
 
     @property
     def dialect(self) -> Dialect:
@@ -94,8 +96,7 @@ class Attempt:
             frames, self.held = self.held, []
             return frames
         try:
-            by = min(trio.current_time() + self._gap, self._whole_by)
-            return await self._within(by, self._receive, "the backend stopped sending")
+            return await self._receive(self._gap)
         except UpstreamError as fault:
             await self.close(fault)
             raise
@@ -105,7 +106,7 @@ class Attempt:
         if not self._open:
             return
         self._open = False
-        whole = self.body is not None or (self._stream is not None and self._stream.complete)
+        whole = self.body is not None or self._unfolded or (self._stream is not None and self._stream.complete)
         try:
             if self._response is not None:
                 await (self._response.finish() if error is None and whole else self._response.aclose())
@@ -137,12 +138,14 @@ class Attempt:
         body = call.render(provider.dialect, model=self._upstream_model, stream=streamed)
         self._response = response = await self.backend.send(self._base, "POST", provider.paths[call.operation], body)
         if response.status != 200:
-            error = provider.dialect.read_error(await response.read(_MAX_ERROR_BODY))
+            error = provider.dialect.read_error(await response.read_some(_MAX_ERROR_BODY))
             raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))
         if not streamed:
+            await response.prefetch()
             return
         if response.content_type == "application/json":
-            await self._unfold()
+            if call.stream:
+                await self._unfold()
             return
         self._stream = UpstreamStream(provider.dialect, rename=call.model if provider.answers_alias else None)
         while not any(frame.has_content() for frame in self.held):
@@ -151,19 +154,21 @@ class Attempt:
                 raise UpstreamProtocolError("the backend's answer is empty")
             self.held += frames
 
-    async def _receive(self) -> list[Frame]:
+    async def _receive(self, gap: float = math.inf) -> list[Frame]:
+        """Frames as soon as there are any. gap: seconds between two signs of life, of which any byte is one."""
         stream, response = self._stream, self._response
         while stream is not None and response is not None and not stream.complete:
             if stream.failed is not None:
                 raise stream.failed
-            if frames := stream.feed(await response.receive()):
+            by = min(trio.current_time() + gap, self._whole_by)
+            if frames := stream.feed(await self._within(by, response.receive, "the backend stopped sending")):
                 return frames
         return []
 
     async def _take_whole(self) -> None:
         """The body, from an answer in one piece or from a stream: until it is here, retries are possible."""
         if self._stream is None:
-            await self._read()
+            self.body, self._usage = await self._read(self.dialect.read_usage)
             return
         folder = Fold()
         while frames := self.held or await self._receive():
@@ -173,17 +178,17 @@ class Attempt:
                     folder.add(event)
         self.body = self.dialect.write_response(folder.response)
 
-    async def _read(self) -> ChatResponse:
+    async def _read(self, view: Callable[[bytes], T]) -> tuple[bytes, T]:
         response = self._response
         assert response is not None, "only after the head is here"  # noqa: S101 - for the type checker
-        self.body = await response.read()
-        answer = self.dialect.read_response(self.body)
-        self._usage = answer.usage
-        return answer
+        body = await response.read()
+        return body, view(body)
 
     async def _unfold(self) -> None:
         """A server that knows no streams gave its whole answer: it becomes one."""
-        answer = await self._read()
+        _, answer = await self._read(self.dialect.read_response)
+        self._usage = answer.usage
+        self._unfolded = True
         writer = self.dialect.writer()
         events: list[Event] = []
         for event in unfold(answer):

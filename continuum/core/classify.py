@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -42,26 +43,27 @@ def retry_after(header: str | None) -> float | None:
     except ValueError:
         try:
             when = email.utils.parsedate_to_datetime(header)
-        except ValueError:
+            aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+            seconds = (aware - datetime.now(UTC)).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
 
 
 def refusal(provider: Provider, status: int, error: ErrorView, wait: float | None) -> UpstreamError:
     """The failure that an answer other than 200 is. wait: seconds its Retry-After asks for."""
-    said = error.message or f"the backend answered {status}"
+    answered = f"the backend answered {status}"
+    said = error.message or answered
     if provider.request_fault(status, error):
         return UpstreamRejected(said, status=400)
     if status >= 500:
-        return UpstreamFailed(said, retry_after=wait)
+        return UpstreamFailed(answered, retry_after=wait)  # its words may be an exception's
     if status == 429:
         return UpstreamThrottled("the backend throttles", retry_after=wait)
     if status in _DENIED:
         return UpstreamDenied("the backend refused the router's credential")
     if status == 408:
-        return UpstreamTimeout(said)
+        return UpstreamTimeout(answered)
     if status >= 400:
         kind = error.type or "invalid_request_error"
         return UpstreamRejected(said, status=status, kind=kind, code=error.code or None, param=error.param)

@@ -47,7 +47,8 @@ class Engine:
             try:
                 await attempt.open()
             except UpstreamError as fault:
-                _log.warning("%s attempt at %s failed: %s: %s", call.request_id, served.name, fault.code, fault.message)
+                # Not the message: a backend that rejects a request may quote the prompt.
+                _log.warning("%s attempt at %s failed: %s", call.request_id, served.name, type(fault).__name__)
                 failures.append((served.name, fault))
                 if not fault.retryable:
                     fault.details.update(tried(chosen.model, failures))

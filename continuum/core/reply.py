@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from continuum.chat import UsageReported
+from continuum.chat import UsageReported, VendorFields
 from continuum.errors import StreamBroken, UpstreamError
 
 if TYPE_CHECKING:
@@ -92,4 +92,5 @@ class Reply:
 
 
 def _only_usage(frame: Frame) -> bool:
-    return len(frame.events) == 1 and isinstance(frame.events[0], UsageReported)
+    kinds = {type(event) for event in frame.events}
+    return UsageReported in kinds and kinds <= {UsageReported, VendorFields}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from continuum.dialects import openai_chat
 
 if TYPE_CHECKING:
-    from continuum.chat import ChatRequest, ChatResponse, Event
+    from continuum.chat import ChatRequest, ChatResponse, Event, Usage
     from continuum.dialects.openai_chat import ErrorView
     from continuum.errors import ContinuumError
 
@@ -46,7 +46,11 @@ class WriteRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A row of the table. done: the payload that closes a stream, where there is one."""
+    """A row of the table.
+
+    done: the payload that closes a stream. read_usage: a look at an answer that goes on as it came: is it one, and
+    what was used. Both readers of answers raise UpstreamProtocolError for what is none.
+    """
 
     name: str
     done: bytes
@@ -55,6 +59,7 @@ class Dialect:
     read_request: Callable[[bytes], ChatRequest]
     write_request: WriteRequest
     read_response: Callable[[bytes], ChatResponse]
+    read_usage: Callable[[bytes], Usage | None]
     write_response: Callable[[ChatResponse], bytes]
     read_error: Callable[[bytes], ErrorView]
     write_error: Callable[[ContinuumError], bytes]
@@ -70,6 +75,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             read_request=openai_chat.read_request,
             write_request=openai_chat.write_request,
             read_response=openai_chat.read_response,
+            read_usage=openai_chat.read_usage,
             write_response=openai_chat.write_response,
             read_error=openai_chat.read_error,
             write_error=openai_chat.write_error,

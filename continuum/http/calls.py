@@ -67,8 +67,9 @@ def _check_media_type(exchange: Exchange) -> None:
     encoding = exchange.headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"identity", b""):
         raise UnsupportedMediaType("encoded bodies are not read here: send it without Content-Encoding")
-    kind = exchange.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+    kind = exchange.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind != b"application/json":
+        # Without this a web page could post here: only this type makes browsers ask first.
         raise UnsupportedMediaType("send the body as Content-Type: application/json")
 
 
@@ -80,6 +81,7 @@ async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:
     same = reply.dialect is call.dialect
     if reply.body is not None:
         body = reply.body if same else call.dialect.write_response(reply.dialect.read_response(reply.body))
+        await reply.aclose()  # a client that reads slowly must not hold the backend
         await exchange.answer(200, [*_JSON, *_routed_by(reply)], body)
         return
     writer = None if same else call.dialect.writer()

@@ -48,8 +48,7 @@ class Listener:
             self.url = f"http://{TcpAddress(address.host, sock.getsockname()[1])}"
 
     def accepting(self) -> trio.SocketListener:
-        """The socket as trio's own, listening: who takes it closes it."""
-        self.socket.listen(_BACKLOG)
+        """The socket as trio's own: who takes it closes it."""
         taken = socket.socket(fileno=self.socket.detach())
         return trio.SocketListener(trio.socket.from_stdlib_socket(taken))
 
@@ -69,6 +68,7 @@ def _bind(address: Address, server: Server, stack: ExitStack) -> Listener:
         sock = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address.host, address.port))
+        sock.listen(_BACKLOG)  # now: bound alone, the address would still seem free to another start
     except OSError as fault:
         raise ConfigError([ConfigProblem(_why(fault, address), "server.bind_address")]) from None
     else:
@@ -81,6 +81,7 @@ def _bind_unix(path: Path, mode: str | None, stack: ExitStack) -> socket.socket:
     if path.is_socket() and not _answers(path):
         path.unlink()  # left behind by a process that was killed
     sock.bind(str(path))
+    sock.listen(_BACKLOG)
     stack.callback(path.unlink, missing_ok=True)
     if mode is not None:
         path.chmod(int(mode, 8))
@@ -94,6 +95,8 @@ def _answers(path: Path) -> bool:
 
 
 def _why(fault: OSError, address: Address) -> str:
+    if isinstance(fault, socket.gaierror):
+        return f"{address} has a host name that is not known here"
     reasons = {
         errno.EADDRINUSE: "is in use by another process; choose another with --bind, port 0 takes a free one",
         errno.EACCES: "is not allowed for this user; choose a port over 1023",

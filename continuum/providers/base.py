@@ -54,6 +54,10 @@ def no_request_fault(status: int, error: ErrorView) -> bool:  # noqa: ARG001 - t
     return False
 
 
+_FAR_FUTURE = 2**40
+"""Seconds since the epoch past which a server talks nonsense."""
+
+
 class _Meta(msgspec.Struct):
     n_ctx: int | None = None
 
@@ -77,9 +81,17 @@ def read_openai_models(body: bytes) -> list[ModelInfo]:
     """`GET /v1/models` as OpenAI, vLLM (max_model_len) and llama.cpp (meta.n_ctx) answer it."""
     try:
         entries = _decode_listing(body).data
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamProtocolError("the backend's list of models cannot be read") from None
-    return [ModelInfo(e.id, e.owned_by or "", int(e.created or 0), _context_window(e)) for e in entries]
+    return [
+        ModelInfo(e.id, e.owned_by or "", _seconds(e.created), _context_window(e))
+        for e in entries
+        if e.id and e.id.isprintable()
+    ]
+
+
+def _seconds(created: float | None) -> int:
+    return int(created) if created and 0 < created < _FAR_FUTURE else 0
 
 
 def _context_window(entry: _Entry) -> int | None:

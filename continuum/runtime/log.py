@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
+from continuum.errors import ConfigError, ConfigProblem
 from continuum.redact import mask_keys
 
 if TYPE_CHECKING:
@@ -67,12 +68,17 @@ def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 def configure(section: Logging, stream: TextIO | None = None) -> None:
-    """Send the `continuum` loggers to the configured file, else to `stream` (stderr), at the configured level."""
+    """Send the `continuum` loggers to the configured file, else to `stream` (stderr), at the configured level.
+    Raises ConfigError when the file cannot be written.
+    """
+    try:
+        made = logging.FileHandler(section.file) if section.file else logging.StreamHandler(stream or sys.stderr)
+    except OSError as fault:
+        raise ConfigError([ConfigProblem(f"cannot be written: {fault.strerror}", "logging.file")]) from None
     root = logging.getLogger("continuum")
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
-    made = logging.FileHandler(section.file) if section.file else logging.StreamHandler(stream or sys.stderr)
     made.setFormatter(_Json() if section.format == "json" else _Text())
     root.addHandler(made)
     root.setLevel(_LEVELS[section.level])

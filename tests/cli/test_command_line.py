@@ -69,7 +69,7 @@ async def test_run_takes_text_from_a_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "shown", "said"),
-    [("status-500", b"", "Internal error."), ("cut-by-close", b"Every word\n", "broke off")],
+    [("status-500", b"", "the backend answered 500"), ("cut-by-close", b"Every word\n", "broke off")],
 )
 async def test_run_tells_a_failure_in_one_line(tmp_path: Path, fault: str, shown: bytes, said: str) -> None:
     async with open_upstream(FAULTS[fault].answer) as upstream:

@@ -107,7 +107,14 @@ def test_what_is_shown_is_a_file(home: Path) -> None:
 
 def test_the_routers_own_options_count_too(home: Path) -> None:
     (home / "c.yaml").write_text("server: {workers: 2}")
-    options = Options(config="c.yaml", bind="127.0.0.1:0", sets=["server.workers=3", "server.max_connections=9"])
+    options = Options(
+        config="c.yaml",
+        bind="127.0.0.1:0",
+        sets=(
+            "server.workers=3",
+            "server.max_connections=9",
+        ),
+    )
     arguments = ["show", "--json", "--set", "server.workers=4"]
     result = CliRunner().invoke(config, arguments, obj=options, catch_exceptions=False)
     server = json.loads(result.stdout)["server"]

@@ -17,13 +17,27 @@ from continuum.errors import (
     AttemptsExhausted,
     ModelNotFound,
     NoBackendAvailable,
+    RateLimited,
     StreamBroken,
     UpstreamRejected,
 )
 from continuum.runtime import Instance, open_instance
-from continuum.testing.upstream import FAULTS, WORDS, Completion, Plain, Stream, ToolCall, Wait, open_upstream
+from continuum.testing.upstream import (
+    FAULTS,
+    WORDS,
+    Completion,
+    Pause,
+    Plain,
+    Stream,
+    ToolCall,
+    Wait,
+    open_upstream,
+)
 
 TEXT = "".join(WORDS)
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "whole"}, "finish_reason": "stop"}
+WHOLE = Plain(json.dumps({"id": "c", "model": "m", "choices": [CHOICE]}).encode())
+"""What a server that knows no streams answers, streamed or not."""
 
 
 def configuration(*urls: str, kind: str = "openai", **more: Any) -> Config:
@@ -66,10 +80,78 @@ async def test_tool_calls_arrive_whole() -> None:
 
 
 async def test_a_server_without_streams_still_streams_to_the_caller() -> None:
-    choice = {"index": 0, "message": {"role": "assistant", "content": "whole"}, "finish_reason": "stop"}
-    body = json.dumps({"id": "c", "model": "m", "choices": [choice]}).encode()
-    async with open_upstream(Plain(body)) as upstream, open_instance(configuration(upstream.url)) as instance:
+    async with open_upstream(WHOLE) as upstream, open_instance(configuration(upstream.url)) as instance:
         assert (await answer_of(instance, asked())).text == "whole"
+
+
+@pytest.mark.parametrize("kind", ["openai", "llamacpp"])
+async def test_a_server_without_streams_still_answers_whole(kind: str) -> None:
+    async with (
+        open_upstream(WHOLE) as upstream,
+        open_instance(configuration(upstream.url, kind=kind)) as instance,
+        await instance.engine.open(whole()) as reply,
+    ):
+        assert reply.body is not None
+        assert DIALECTS["openai_chat"].read_response(reply.body).text == "whole"
+
+
+async def test_vendor_fields_survive_folding() -> None:
+    chunks = (
+        {"delta": {"content": "one"}, "finish_reason": None},
+        {"delta": {}, "finish_reason": "stop"},
+    )
+    events: list[dict[str, Any]] = [
+        {"id": "c", "model": "x", "system_fingerprint": "fp", "choices": [{"index": 0, **c}]} for c in chunks
+    ]
+    events[-1]["timings"] = {"predicted_n": 1}
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    answer = Plain(body, headers=(("content-type", "text/event-stream"),))
+    async with open_upstream(answer) as upstream:
+        llamacpp = configuration(upstream.url, kind="llamacpp")
+        async with open_instance(llamacpp) as instance, await instance.engine.open(whole()) as reply:
+            assert reply.body is not None
+            told = json.loads(reply.body)
+    assert (told["system_fingerprint"], told["timings"]) == ("fp", {"predicted_n": 1})
+
+
+async def test_an_error_body_of_any_size_keeps_its_status() -> None:
+    body = json.dumps({"error": {"message": "too long", "echo": "x" * 200_000}}).encode()
+    async with open_upstream(Plain(body, 422)) as upstream, open_instance(configuration(upstream.url)) as instance:
+        with pytest.raises(UpstreamRejected) as caught:
+            await instance.engine.open(whole())
+    assert caught.value.http_status == 422
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon", "Fri, 31 Dec 99999 23:59:59 GMT", "1e400"])
+async def test_a_nonsensical_retry_after_is_none(wait: str) -> None:
+    answer = Plain(b"{}", 429, (("retry-after", wait),))
+    async with open_upstream(answer) as upstream, open_instance(configuration(upstream.url)) as instance:
+        with pytest.raises(RateLimited) as caught:
+            await instance.engine.open(whole())
+    assert not caught.value.retry_after
+
+
+async def test_the_words_of_a_crashing_backend_are_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    words = "OperationalError: connection to server at db01.corp.internal port 5432 failed"
+    body = json.dumps({"error": {"message": words}}).encode()
+    async with open_upstream(Plain(body, 500)) as upstream, open_instance(configuration(upstream.url)) as instance:
+        with pytest.raises(AttemptsExhausted) as caught:
+            await instance.engine.open(whole())
+    assert "db01" not in caught.value.message
+    assert "db01" not in caplog.text
+
+
+async def test_a_drip_of_bytes_is_life() -> None:
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n'
+    drip = tuple(step for at in range(0, len(event), 8) for step in (Pause(0.1), event[at : at + 8]))
+    head = (b'data: {"id": "c", "choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n',)
+    script = Stream((*head, *drip), role=False)
+    times = {"request": {"streaming": {"chunk_interval": "0.5s"}}}
+    async with (
+        open_upstream(script) as upstream,
+        open_instance(configuration(upstream.url, timeouts=times)) as instance,
+    ):
+        assert (await answer_of(instance, asked())).text.startswith("a")
 
 
 async def test_llamacpp_is_always_streamed_and_answers_by_the_asked_name() -> None:

@@ -152,6 +152,22 @@ def test_a_shape_nobody_knows_is_carried_whole() -> None:
     assert json.loads(write([event])[0]) == odd
 
 
+def test_two_calls_under_one_index_stay_two() -> None:
+    def call(ident: str, arguments: str) -> bytes:
+        function = {"name": "f", "arguments": arguments}
+        return chunk({"tool_calls": [{"index": 0, "id": ident, "type": "function", "function": function}]})
+
+    folded = fold(read([call("a", '{"x":1}'), call("b", "{}"), chunk({}, "tool_calls")]))
+    assert [(part.id, part.text) for part in folded.choices[0].parts] == [("a", '{"x":1}'), ("b", "{}")]
+
+
+@pytest.mark.parametrize("delta", [{"function_call": {"name": "f"}}, {"audio": {"data": "AA=="}}])
+def test_content_of_an_unknown_kind_counts_and_is_carried(delta: dict[str, Any]) -> None:
+    events = read([chunk({"role": "assistant", **delta})])
+    assert events[1:] == [Opaque("openai_chat", {"delta": delta})]
+    assert json.loads(write(events)[-1])["choices"][0]["delta"] == delta
+
+
 def test_an_error_inside_the_stream_is_redacted() -> None:
     payload = {"error": {"message": "no luck with sk-abcdef123456 at http://10.0.0.7:9/x", "type": "server_error"}}
     [event] = read([json.dumps(payload).encode()])

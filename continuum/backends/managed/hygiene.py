@@ -18,6 +18,7 @@ _PASSED_ON: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_USERINFO: Final = re.compile(r"://[^/\s]*@")
 _SECRET_OPTION: Final = re.compile(r"--?[\w-]*(?:key|token|secret|password)[\w-]*", re.IGNORECASE)
 
 _MASK: Final = "***"
@@ -38,9 +39,13 @@ _UNPRINTABLE: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\x20-\x7e\u00a0-\
 
 
 def reduced_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of the environment a child process gets: what programs need to run, and nothing named like a secret."""
+    """The part of the environment a child process gets: what programs need to run, nothing named like a secret, and
+    no URL with a password in it.
+    """
     return {
-        name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name) and not _SECRET_NAME.search(name)
+        name: value
+        for name, value in environ.items()
+        if _PASSED_ON.fullmatch(name) and not _SECRET_NAME.search(name) and not _USERINFO.search(value)
     }
 
 

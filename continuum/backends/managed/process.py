@@ -17,7 +17,7 @@ import trio
 
 __all__ = ["STOP_GRACE", "ServerProcess"]
 
-STOP_GRACE: Final = 5.0
+STOP_GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
 _GUARDIAN: Final = str(Path(__file__).with_name("guardian.py"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 _READ = 256 * 1024
-_GONE = (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError)
+_GONE = (OSError, ssl.SSLError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError)
 _NO_ANSWER = "the backend closed the connection without an answer"
 _BROKE_OFF = "the backend's answer broke off"
 
@@ -99,7 +99,7 @@ async def connect(origin: Origin, context: ssl.SSLContext, timeout: float) -> Co
 
 
 def _reason(fault: BaseException) -> str:
-    if isinstance(fault, socket.gaierror):
+    if isinstance(fault, (socket.gaierror, UnicodeError)):
         return "the backend's host name is not known"
     return "no connection to the backend"
 

@@ -200,6 +200,11 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
     @classmethod
     def cross_faults(cls, given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
         yield from _url_faults(given)
+        url = given.get("url")
+        if isinstance(url, str) and url.startswith("http+unix:"):
+            for key in ("proxy", "http2"):
+                if given.get(key):
+                    yield (key,), "means nothing for a unix socket"
         if given.get("api_key") is not None and given.get("api_keys"):
             yield ("api_keys",), "must not stand beside api_key; list every key here"
         tls = given.get("tls")

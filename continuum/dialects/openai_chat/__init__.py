@@ -3,7 +3,7 @@
 from continuum.dialects.openai_chat.envelope import Envelope, open_envelope
 from continuum.dialects.openai_chat.errors import ErrorView, read_error, write_error
 from continuum.dialects.openai_chat.request import from_fields, read_request, write_request
-from continuum.dialects.openai_chat.response import check_response, read_response, write_response
+from continuum.dialects.openai_chat.response import read_response, read_usage, write_response
 from continuum.dialects.openai_chat.stream import DONE, StreamReader, StreamWriter
 from continuum.dialects.openai_chat.wire import NAME, usage_in, usage_out
 
@@ -14,12 +14,12 @@ __all__ = [
     "ErrorView",
     "StreamReader",
     "StreamWriter",
-    "check_response",
     "from_fields",
     "open_envelope",
     "read_error",
     "read_request",
     "read_response",
+    "read_usage",
     "usage_in",
     "usage_out",
     "write_error",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 
-from continuum.chat import ChatResponse, Choice, Opaque, ResponsePart
+from continuum.chat import ChatResponse, Choice, Opaque, ResponsePart, Usage
 from continuum.dialects.openai_chat.wire import (
     NAME,
-    Completion,
     CompletionChoice,
     WireMessage,
     decode_completion,
+    decode_outline,
     text_of,
     usage_in,
     usage_out,
@@ -18,23 +21,30 @@ from continuum.dialects.openai_chat.wire import (
 from continuum.dialects.raw import is_object
 from continuum.errors import UpstreamProtocolError
 
-__all__ = ["check_response", "read_response", "write_response"]
+T = TypeVar("T")
+
+__all__ = ["read_response", "read_usage", "write_response"]
 
 
-def check_response(body: bytes) -> Completion:
-    """The typed view of an answer. Raises UpstreamProtocolError when it is none: broken JSON, HTML, an error."""
-    try:
-        return decode_completion(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UpstreamProtocolError("the backend's answer is not a chat completion") from None
+def read_usage(body: bytes) -> Usage | None:
+    """What an answer that goes on as it came has used. Only its outline must be that of a chat completion."""
+    outline = _decode(body, decode_outline)
+    return usage_in(outline.usage) if outline.usage is not None else None
 
 
 def read_response(body: bytes) -> ChatResponse:
     """A whole answer in no vendor's words."""
-    wire = check_response(body)
+    wire = _decode(body, decode_completion)
     choices = [_read_choice(choice, number) for number, choice in enumerate(wire.choices)]
     usage = usage_in(wire.usage) if wire.usage is not None else None
     return ChatResponse(wire.id or "", wire.model or "", int(wire.created or 0), choices, usage)
+
+
+def _decode(body: bytes, decode: Callable[[bytes], T]) -> T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamProtocolError("the backend's answer is not a chat completion") from None
 
 
 def _read_choice(wire: CompletionChoice, number: int) -> Choice:
@@ -60,6 +70,7 @@ def _read_parts(message: WireMessage) -> list[ResponsePart]:
 def write_response(response: ChatResponse) -> bytes:
     """The body of a chat completion."""
     body: dict[str, object] = {
+        **response.vendor,
         "id": response.id,
         "object": "chat.completion",
         "created": response.created,

@@ -17,6 +17,7 @@ from continuum.chat import (
     TextDelta,
     ToolArgsDelta,
     UsageReported,
+    VendorFields,
 )
 from continuum.dialects.openai_chat.errors import read_stream_error, write_error
 from continuum.dialects.openai_chat.wire import NAME, Chunk, decode_chunk, text_of, usage_in, usage_out
@@ -34,15 +35,19 @@ _encode = msgspec.json.encode
 
 
 class _OpenChoice:
-    """What is open in one choice: the text-like part being written, and the tool calls by their wire index."""
+    """What is open in one choice: the text-like part being written; tool calls in order, their ids, and which of
+    them a wire index means now.
+    """
 
-    __slots__ = ("kind", "next_index", "part", "tools")
+    __slots__ = ("ids", "kind", "next_index", "part", "parts", "tools")
 
     def __init__(self) -> None:
         self.next_index = 0
         self.kind: PartKind | None = None
         self.part = 0
         self.tools: dict[int, int] = {}
+        self.parts: list[int] = []
+        self.ids: dict[int, str] = {}
 
 
 class StreamReader:
@@ -72,10 +77,16 @@ class StreamReader:
         if not self._started:
             self._started = True
             events.append(Started(chunk.id or "", chunk.model or "", int(chunk.created or 0)))
+            if chunk.system_fingerprint:
+                events.append(VendorFields(NAME, {"system_fingerprint": chunk.system_fingerprint}))
         for choice in chunk.choices or ():
             self._read_choice(choice, events)
         if chunk.usage is not None:
             events.append(UsageReported(usage_in(chunk.usage)))
+        if chunk.timings is not None:
+            events.append(VendorFields(NAME, {"timings": chunk.timings}))
+        if chunk.choices and not any(isinstance(event, _SPEAKING) for event in events):
+            events += _unknown_deltas(data)
         return events
 
     def _read_choice(self, choice: ChunkChoice, events: list[Event]) -> None:
@@ -90,8 +101,8 @@ class StreamReader:
             events.append(Opaque(NAME, {"logprobs": choice.logprobs}, number))
         if choice.finish_reason:
             self._close_text(state, number, events)
-            events.extend(PartEnded(part, number) for part in state.tools.values())
-            state.tools = {}
+            events.extend(PartEnded(part, number) for part in state.parts)
+            state.tools, state.parts = {}, []
             self._ended.add(number)
             events.append(Finished(choice.finish_reason, number))
 
@@ -115,10 +126,14 @@ class StreamReader:
         wire_index = call.index if call.index is not None else position
         function = call.function
         part = state.tools.get(wire_index)
+        if part is not None and call.id and call.id != state.ids.get(part):
+            part = None  # some servers number every call 0
         if part is None:
             self._close_text(state, number, events)
             part = state.tools[wire_index] = state.next_index
             state.next_index += 1
+            state.ids[part] = call.id or ""
+            state.parts.append(part)
             name = (function.name if function else None) or ""
             events.append(PartStarted(part, "tool", call.id or "", name, number))
         if function is not None and function.arguments:
@@ -138,6 +153,19 @@ class StreamReader:
         if state.kind is not None:
             events.append(PartEnded(state.part, number))
             state.kind = None
+
+
+_SPEAKING = (TextDelta, ReasoningDelta, ToolArgsDelta, PartStarted, Finished)
+
+
+def _unknown_deltas(data: bytes) -> list[Event]:
+    """What a chunk without content of a known kind says all the same: audio, older function calls, novelties."""
+    found: list[Event] = []
+    for choice in msgspec.json.decode(data)["choices"]:
+        delta = {name: value for name, value in (choice.get("delta") or {}).items() if value and name != "role"}
+        if delta:
+            found.append(Opaque(NAME, {"delta": delta}, choice.get("index", 0)))
+    return found
 
 
 def _decode(data: bytes) -> Chunk | object:
@@ -192,7 +220,9 @@ class StreamWriter:
                 return write_error(error)
             case Opaque(dialect, data, choice) if dialect == NAME:
                 return self._opaque(data, choice)
-            case PartEnded() | Opaque():
+            case VendorFields(dialect, fields) if dialect == NAME:
+                return _encode({**self._head, "choices": [], **fields})
+            case PartEnded() | Opaque() | VendorFields():
                 return None
 
     def _start_part(self, event: PartStarted) -> bytes | None:

@@ -19,6 +19,7 @@ __all__ = [
     "WireUsage",
     "decode_chunk",
     "decode_completion",
+    "decode_outline",
     "text_of",
     "usage_in",
     "usage_out",
@@ -91,6 +92,8 @@ class Chunk(msgspec.Struct):
     choices: list[ChunkChoice] | None = None
     usage: WireUsage | None = None
     error: Any = None
+    system_fingerprint: str | None = None
+    timings: dict[str, Any] | None = None
 
 
 class CompletionChoice(msgspec.Struct):
@@ -112,6 +115,14 @@ class Completion(msgspec.Struct):
     usage: WireUsage | None = None
 
 
+class Outline(msgspec.Struct):
+    """What of a whole answer must be there for it to count as one."""
+
+    choices: list[msgspec.Raw]
+    usage: WireUsage | None = None
+
+
+decode_outline = msgspec.json.Decoder(Outline).decode
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 decode_completion = msgspec.json.Decoder(Completion).decode
 
