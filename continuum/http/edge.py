@@ -160,14 +160,10 @@ class _Worker:
     async def _converse(self, stream: trio.SocketStream) -> None:
         try:
             await TCPServer(self._app, self._config, self._context, {}, stream)  # type: ignore[arg-type]  # takes both
+        except ExceptionGroup as group:
+            _log.warning("a connection ended on a fault of the protocol: %s", type(group.exceptions[0]).__name__)
         except Exception as fault:  # noqa: BLE001 - the outermost frame of a connection
-            _log.warning("a connection ended on a fault of the protocol: %s", _name_of(fault))
-
-
-def _name_of(fault: BaseException) -> str:
-    while isinstance(fault, BaseExceptionGroup):
-        fault = fault.exceptions[0]
-    return type(fault).__name__
+            _log.warning("a connection ended on a fault of the protocol: %s", type(fault).__name__)
 
 
 async def _watch_signals(draining: trio.Event) -> None:

@@ -96,7 +96,7 @@ async def test_a_server_without_streams_still_answers_whole(kind: str) -> None:
 
 
 async def test_vendor_fields_survive_folding() -> None:
-    chunks = (
+    chunks: tuple[dict[str, Any], ...] = (
         {"delta": {"content": "one"}, "finish_reason": None},
         {"delta": {}, "finish_reason": "stop"},
     )

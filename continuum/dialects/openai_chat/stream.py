@@ -155,16 +155,26 @@ class StreamReader:
             state.kind = None
 
 
+class _RawChoice(msgspec.Struct):
+    index: int = 0
+    delta: dict[str, object] | None = None
+
+
+class _RawDeltas(msgspec.Struct):
+    choices: list[_RawChoice]
+
+
+_decode_deltas = msgspec.json.Decoder(_RawDeltas).decode
 _SPEAKING = (TextDelta, ReasoningDelta, ToolArgsDelta, PartStarted, Finished)
 
 
 def _unknown_deltas(data: bytes) -> list[Event]:
     """What a chunk without content of a known kind says all the same: audio, older function calls, novelties."""
     found: list[Event] = []
-    for choice in msgspec.json.decode(data)["choices"]:
-        delta = {name: value for name, value in (choice.get("delta") or {}).items() if value and name != "role"}
+    for choice in _decode_deltas(data).choices:
+        delta = {name: value for name, value in (choice.delta or {}).items() if value and name != "role"}
         if delta:
-            found.append(Opaque(NAME, {"delta": delta}, choice.get("index", 0)))
+            found.append(Opaque(NAME, {"delta": delta}, choice.index))
     return found
 
 
