@@ -15,6 +15,7 @@ def configuration_schema() -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/configuration.md": config.markdown,
     "schemas/config.schema.json": configuration_schema,
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from continuum.acp.router import METHODS
-from continuum.config.model import Config
+from continuum.config.model import SECTIONS
 from continuum.providers import PROVIDERS
 from continuum.selection import STRATEGIES
 
@@ -28,7 +28,7 @@ def holders(package: str, attribute: str, rows: Mapping[str, object]) -> set[str
 
 TABLES: Mapping[str, Callable[[], set[str]]] = {
     "acp/methods": lambda: {method.module for method in METHODS},
-    "continuum/config/sections": lambda: set(Config.model_fields),
+    "continuum/config/sections": lambda: set(SECTIONS),
     "continuum/providers": lambda: holders("continuum.providers", "PROVIDER", PROVIDERS),
     "continuum/selection": lambda: holders("continuum.selection", "ROW", STRATEGIES),
 }

@@ -7,52 +7,106 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from continuum.config.hints import warnings
     from continuum.config.loading import from_mapping, load
-    from continuum.config.model import SECTIONS, Config, SectionInfo, warnings
+    from continuum.config.model import SECTIONS, Config, SectionInfo
+    from continuum.config.reference import markdown
     from continuum.config.schema import json_schema
     from continuum.config.section import Group, Reload, Section
     from continuum.config.sections.acp import AcpConfig
+    from continuum.config.sections.admin import Admin
+    from continuum.config.sections.api_keys import ApiKey, ApiKeys
     from continuum.config.sections.backends import BackendConfig, ModelEntry
+    from continuum.config.sections.cache import Cache
+    from continuum.config.sections.circuit_breaker import CircuitBreaker
+    from continuum.config.sections.cors import Cors
+    from continuum.config.sections.fallback import Fallback
+    from continuum.config.sections.files import Files
+    from continuum.config.sections.global_prompts import GlobalPrompts
+    from continuum.config.sections.health_checks import HealthChecks
+    from continuum.config.sections.hot_reload import HotReload
     from continuum.config.sections.logging import Logging
+    from continuum.config.sections.metrics import Metrics
+    from continuum.config.sections.rate_limiting import RateLimiting
+    from continuum.config.sections.retry import Retry
     from continuum.config.sections.routing import Routing
     from continuum.config.sections.server import Server
+    from continuum.config.sections.storage import Storage
     from continuum.config.sections.timeouts import Timeouts
+    from continuum.config.sections.tracing import Tracing
+    from continuum.config.sections.webui import Webui
     from continuum.config.types import Secret
     from continuum.config.view import masked
 
 __all__ = [
     "SECTIONS",
     "AcpConfig",
+    "Admin",
+    "ApiKey",
+    "ApiKeys",
     "BackendConfig",
+    "Cache",
+    "CircuitBreaker",
     "Config",
+    "Cors",
+    "Fallback",
+    "Files",
+    "GlobalPrompts",
     "Group",
+    "HealthChecks",
+    "HotReload",
     "Logging",
+    "Metrics",
     "ModelEntry",
+    "RateLimiting",
     "Reload",
+    "Retry",
     "Routing",
     "Secret",
     "Section",
     "SectionInfo",
     "Server",
+    "Storage",
     "Timeouts",
+    "Tracing",
+    "Webui",
     "from_mapping",
     "json_schema",
     "load",
+    "markdown",
     "masked",
     "warnings",
 ]
 
 _HOMES = {
+    "hints": ("warnings",),
     "loading": ("from_mapping", "load"),
-    "model": ("SECTIONS", "Config", "SectionInfo", "warnings"),
+    "model": ("SECTIONS", "Config", "SectionInfo"),
+    "reference": ("markdown",),
     "schema": ("json_schema",),
     "section": ("Group", "Reload", "Section"),
     "sections.acp": ("AcpConfig",),
+    "sections.admin": ("Admin",),
+    "sections.api_keys": ("ApiKey", "ApiKeys"),
     "sections.backends": ("BackendConfig", "ModelEntry"),
+    "sections.cache": ("Cache",),
+    "sections.circuit_breaker": ("CircuitBreaker",),
+    "sections.cors": ("Cors",),
+    "sections.fallback": ("Fallback",),
+    "sections.files": ("Files",),
+    "sections.global_prompts": ("GlobalPrompts",),
+    "sections.health_checks": ("HealthChecks",),
+    "sections.hot_reload": ("HotReload",),
     "sections.logging": ("Logging",),
+    "sections.metrics": ("Metrics",),
+    "sections.rate_limiting": ("RateLimiting",),
+    "sections.retry": ("Retry",),
     "sections.routing": ("Routing",),
     "sections.server": ("Server",),
+    "sections.storage": ("Storage",),
     "sections.timeouts": ("Timeouts",),
+    "sections.tracing": ("Tracing",),
+    "sections.webui": ("Webui",),
     "types": ("Secret",),
     "view": ("masked",),
 }

@@ -3,18 +3,35 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import Field
 
+from continuum.config.crossing import faults_between
 from continuum.config.section import Group, Path, Reload, Section, defaults_of, description
 from continuum.config.sections.acp import AcpConfig
-from continuum.config.sections.backends import BackendConfig, repeated_names
+from continuum.config.sections.admin import Admin
+from continuum.config.sections.api_keys import ApiKeys
+from continuum.config.sections.backends import BackendConfig
+from continuum.config.sections.cache import Cache
+from continuum.config.sections.circuit_breaker import CircuitBreaker
+from continuum.config.sections.cors import Cors
+from continuum.config.sections.fallback import Fallback
+from continuum.config.sections.files import Files
+from continuum.config.sections.global_prompts import GlobalPrompts
+from continuum.config.sections.health_checks import HealthChecks
+from continuum.config.sections.hot_reload import HotReload
 from continuum.config.sections.logging import Logging
+from continuum.config.sections.metrics import Metrics
+from continuum.config.sections.rate_limiting import RateLimiting
+from continuum.config.sections.retry import Retry
 from continuum.config.sections.routing import Routing
 from continuum.config.sections.server import Server
+from continuum.config.sections.storage import Storage
 from continuum.config.sections.timeouts import Timeouts
-from continuum.errors import ConfigProblem
+from continuum.config.sections.tracing import Tracing
+from continuum.config.sections.webui import Webui
+from continuum.config.types import Word
 
 
 class Config(Group):
@@ -23,9 +40,30 @@ class Config(Group):
     server: Server = defaults_of(Server)
     backends: list[BackendConfig] = Field(default=[])
     logging: Logging = defaults_of(Logging)
+    rate_limiting: RateLimiting = defaults_of(RateLimiting)
+    circuit_breaker: CircuitBreaker = defaults_of(CircuitBreaker)
+    retry: Retry = defaults_of(Retry)
     timeouts: Timeouts = defaults_of(Timeouts)
+    health_checks: HealthChecks = defaults_of(HealthChecks)
+    global_prompts: GlobalPrompts = defaults_of(GlobalPrompts)
+    fallback: Fallback = defaults_of(Fallback)
+    files: Files = defaults_of(Files)
+    api_keys: ApiKeys = defaults_of(ApiKeys)
+    metrics: Metrics = defaults_of(Metrics)
+    admin: Admin = defaults_of(Admin)
     routing: Routing = defaults_of(Routing)
     acp: AcpConfig = defaults_of(AcpConfig)
+    hot_reload: HotReload = defaults_of(HotReload)
+    storage: Storage = defaults_of(Storage)
+    cache: Cache = defaults_of(Cache)
+    cors: Cors = defaults_of(Cors)
+    tracing: Tracing = defaults_of(Tracing)
+    webui: Webui = defaults_of(Webui)
+    model_metadata_file: Word | None = Field(
+        default=None,
+        description="YAML file of facts about models: context_window, max_output, pricing per million tokens, "
+        "capabilities, aliases.",
+    )
 
     @property
     def selection_strategy(self) -> str:
@@ -38,8 +76,7 @@ class Config(Group):
 
     @classmethod
     def cross_faults(cls, given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
-        for path, rule in repeated_names(given.get("backends")):
-            yield ("backends", *path), rule
+        return faults_between(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +105,11 @@ class SectionInfo:
 
 def _infos() -> Iterator[SectionInfo]:
     for name, field in Config.model_fields.items():
-        many = not isinstance(field.annotation, type)
+        many = get_origin(field.annotation) is list
         model: Any = get_args(field.annotation)[0] if many else field.annotation
-        assert issubclass(model, Section), f"{name} must be a Section or a list of one"  # noqa: S101 - our own slip
-        yield SectionInfo(name, model, many)
+        if isinstance(model, type) and issubclass(model, Section):
+            yield SectionInfo(name, model, many)
 
 
 SECTIONS: Mapping[str, SectionInfo] = MappingProxyType({info.name: info for info in _infos()})
-"""Every section in the order in which they are always shown, read off Config."""
-
-
-def warnings(config: Config) -> list[ConfigProblem]:
-    """What is legal and probably not meant: names of backends that point nowhere."""
-    names = {backend.name for backend in config.backends}
-    return [
-        ConfigProblem(f"there is no backend {name!r}", f"routing.rules.{rule}.backends.{place}")
-        for rule, each in enumerate(config.routing.rules)
-        for place, name in enumerate(each.backends)
-        if name not in names
-    ]
+"""Every section in the order in which they are always shown, read off Config; single keys are not among them."""

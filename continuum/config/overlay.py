@@ -75,10 +75,15 @@ def option(name: str, key: str, value: object) -> Overlay:
 
 
 def from_environ(environ: Mapping[str, str]) -> Overlay:
-    """The variables `CONTINUUM_SECTION__KEY`, for the sections there are; every other variable is left alone."""
+    """The variables `CONTINUUM_SECTION__KEY`, and `CONTINUUM_KEY` for a key outside every section, as far as there are
+    such; every other variable is left alone.
+    """
     made, problems = Overlay(), list[ConfigProblem]()
     for name in sorted(environ):
         section, separator, rest = name.removeprefix(PREFIX).lower().partition(SEPARATOR)
+        single = section in Config.model_fields and section not in SECTIONS
+        if name.startswith(PREFIX) and not separator and single:
+            problems += _put_text(made, (section,), environ[name], name)
         if name.startswith(PREFIX) and separator and section in SECTIONS:
             problems += _put_text(made, (section, *rest.split(SEPARATOR)), environ[name], name)
     if problems:

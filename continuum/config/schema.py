@@ -16,9 +16,8 @@ def json_schema() -> dict[str, Any]:
     """Schema of the whole configuration file; the same for the same classes, key for key."""
     raw = Config.model_json_schema(schema_generator=_Generator)
     schema = _flat(raw, raw.get("$defs", {}))
-    schema["properties"] = {
-        name: {**schema["properties"][name], "description": info.description} for name, info in SECTIONS.items()
-    }
+    for name, info in SECTIONS.items():
+        schema["properties"][name]["description"] = info.description
     return {"$schema": _DRAFT, "title": "Continuum configuration", **schema}
 
 

@@ -91,13 +91,14 @@ class Section(Group):
         cls.admin = admin
 
 
-def defaults_of(group: type[G]) -> G:
-    """The default of a field that holds a group: the group with nothing written in it.
+def defaults_of(group: type[G], meaning: str | None = None) -> G:
+    """The default of a field that holds a group: the group with nothing written in it. meaning: the field's
+    description where the group's own does not say enough.
 
     Made by validating an empty mapping: calling the class would build its validator a second time, at start-up.
     """
     del group
-    made: Any = Field(default_factory=dict, validate_default=True)
+    made: Any = Field(default_factory=dict, validate_default=True, description=meaning)
     return made  # type: ignore[no-any-return]
 
 

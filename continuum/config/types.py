@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
@@ -153,6 +154,14 @@ Duration = Annotated[
 ]
 """A duration, in seconds, longer than 0."""
 
+PlainDuration = Annotated[
+    float,
+    PlainValidator(_positive),
+    PlainSerializer(lambda value: int(value) if value == int(value) else float(value), when_used="json"),
+    WithJsonSchema({**_DURATION_SCHEMA, "exclusiveMinimum": 0}),
+]
+"""A duration longer than 0 that is shown as a number of seconds, for keys whose name says seconds."""
+
 ByteSize = Annotated[
     int,
     PlainValidator(size),
@@ -233,6 +242,21 @@ def printable(text: str) -> str:
 
 Word = Annotated[str, AfterValidator(printable), WithJsonSchema({"type": "string", "minLength": 1})]
 """A string on one line that is not empty."""
+
+
+def _rooted(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("must begin with /")
+    if not text.isprintable() or " " in text:
+        raise ValueError("must not hold spaces or control characters")
+    return text
+
+
+UrlPath = Annotated[str, AfterValidator(_rooted), WithJsonSchema({"type": "string", "pattern": r"^/[^\s]*$"})]
+"""The path of a URL, from its slash on."""
+
+StatusCode = Annotated[int, Field(ge=100, le=599)]
+"""A status of HTTP."""
 
 
 def matching(pattern: str, rule: str) -> Callable[[str], str]:

@@ -11,7 +11,7 @@ from continuum.config.types import Credential, Delay, Duration, Secret, Word, ma
 from continuum.config.url import PORT_FIELD, Url, parse_url
 from continuum.providers import DEFAULT, PROVIDERS
 
-_NAME = r"[A-Za-z0-9_-]{1,256}"
+_NAME = r"[A-Za-z0-9_-]+"
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _FRAMING = frozenset(
     {
@@ -36,7 +36,7 @@ def _header_name(text: str) -> str:
 
 BackendName = Annotated[
     str,
-    AfterValidator(matching(_NAME, "must be 1 to 256 letters, digits, '_' or '-'")),
+    AfterValidator(matching(_NAME, "must be letters, digits, '_' or '-'")),
     WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"}),
 ]
 ProviderName = Annotated[
@@ -228,12 +228,15 @@ def _url_faults(given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
         yield ("managed",), f"must have {PORT_FIELD} both in its command and in url, or in neither"
 
 
-def repeated_names(backends: object) -> Iterable[tuple[Path, str]]:
-    """A fault for each backend whose name an earlier one has."""
+def name_faults(backends: object, longest: object) -> Iterable[tuple[Path, str]]:
+    """A fault for each backend whose name an earlier one has, or is longer than `longest`."""
     seen: set[str] = set()
     for index, backend in enumerate(backends if is_list(backends) else ()):
         name = backend.get("name") if is_mapping(backend) else getattr(backend, "name", None)
-        if isinstance(name, str):
-            if name in seen:
-                yield (index, "name"), "must be unique; another backend has this name"
-            seen.add(name)
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield (index, "name"), "must be unique; another backend has this name"
+        if isinstance(longest, int) and len(name) > longest:
+            yield (index, "name"), f"must not be longer than {longest} characters (admin.max_backend_name_length)"
+        seen.add(name)

@@ -1,0 +1,52 @@
+"""The keys whose mechanism is still to come: they are declared and stored, and setting one is a warning.
+
+Whoever builds a mechanism strikes its row. `*` is each item of a list or map.
+"""
+
+_LATER = """
+server.workers
+server.max_connections
+server.header_timeout
+server.drain_delay
+server.tls
+server.allowed_hosts
+server.trusted_proxies
+backends.*.api_version
+backends.*.deployments
+backends.*.weight
+backends.*.health_check
+backends.*.retry_override
+backends.*.tls
+logging.log_prompts
+rate_limiting
+circuit_breaker
+retry
+timeouts.request.streaming.hold_head
+health_checks
+global_prompts
+fallback
+files
+api_keys
+metrics
+admin
+routing.rules
+routing.affinity_headers
+routing.prefix
+acp.capabilities
+acp.permissions
+acp.sessions.idle_timeout
+acp.sessions.storage
+acp.tools
+acp.mcp_servers
+acp.max_turn_requests
+hot_reload
+storage
+cache
+cors
+tracing
+webui
+model_metadata_file
+"""
+
+LATER: tuple[tuple[str, ...], ...] = tuple(tuple(row.split(".")) for row in _LATER.split())
+"""Paths below Config."""

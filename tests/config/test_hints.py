@@ -1,0 +1,98 @@
+"""What is legal and probably not meant: strayed names, and keys whose mechanism is still to come."""
+
+from typing import Any
+
+import pytest
+
+from continuum.config import SECTIONS, Config, from_mapping, json_schema, warnings
+from continuum.config.hints import NOT_YET
+from continuum.config.later import LATER
+
+BACKEND = {"name": "a", "url": "http://h"}
+
+
+def told(data: dict[str, Any]) -> list[str]:
+    return [str(warning) for warning in warnings(from_mapping(data)) if warning.rule != NOT_YET]
+
+
+def early(data: dict[str, Any]) -> list[str]:
+    return [warning.key for warning in warnings(from_mapping(data)) if warning.rule == NOT_YET]
+
+
+def test_nothing_to_say() -> None:
+    assert warnings(Config()) == []
+    assert told({"backends": [BACKEND]}) == []
+
+
+def test_names_of_backends_that_are_not_there() -> None:
+    named = {
+        "backends": [BACKEND],
+        "routing": {"rules": [{"match": "m", "backends": ["a", "b"]}]},
+        "circuit_breaker": {"backends": {"a": {}, "c": {"enabled": False}}},
+        "global_prompts": {"backends": {"a": {"prompt": "x"}, "d": {"prompt": "y"}}},
+    }
+    assert told(named) == [
+        "routing.rules.0.backends.1: there is no backend 'b'",
+        "circuit_breaker.backends.c: there is no backend 'c'",
+        "global_prompts.backends.d: there is no backend 'd'",
+    ]
+
+
+def test_what_redis_should_share_and_no_redis() -> None:
+    shared = {"rate_limiting": {"storage": "redis"}, "cache": {"responses": {"storage": "redis"}}}
+    assert told(shared) == [
+        "rate_limiting.storage: redis needs storage.url, which is not set",
+        "cache.responses.storage: redis needs storage.url, which is not set",
+    ]
+    assert told({**shared, "storage": {"url": "redis://h"}}) == []
+
+
+def schema_of(path: tuple[str, ...]) -> dict[str, Any] | None:
+    """What the schema says of a path of LATER; None where there is no such key."""
+    found: Any = json_schema()
+    for key in path:
+        below = found.get("items") or found.get("additionalProperties")
+        found = below if key == "*" else found.get("properties", {}).get(key)
+        if not found:
+            return None
+    return dict(found)
+
+
+@pytest.mark.parametrize("path", LATER, ids=".".join)
+def test_a_key_that_is_marked_is_there(path: tuple[str, ...]) -> None:
+    assert schema_of(path) is not None
+    assert not any(path[:length] in LATER for length in range(1, len(path))), "the row above says it already"
+
+
+def written(path: tuple[str, ...]) -> object:
+    """The least that sets a path: sections empty, single keys at a value of their schema."""
+    schema = schema_of(path) or {}
+    if schema["type"] == "object":
+        return {}
+    if schema["type"] == "array":
+        return []
+    return schema.get("default", 1 if schema["type"] == "integer" else "x")
+
+
+@pytest.mark.parametrize("path", [path for path in LATER if "*" not in path and "tls" not in path], ids=".".join)
+def test_what_does_nothing_yet_is_told_once_when_it_is_set(path: tuple[str, ...]) -> None:
+    value = written(path)
+    for key in reversed(path):
+        value = {key: value}
+    assert isinstance(value, dict)
+    assert early(value) == [".".join(path)]
+    assert early({}) == []
+
+
+@pytest.mark.skipif(not any(path[0] == "backends" for path in LATER), reason="every key of a backend is in effect")
+def test_one_line_however_many_backends_set_it() -> None:
+    key = next(path[2] for path in LATER if path[0] == "backends")
+    value = written(("backends", "*", key))
+    data = {"backends": [{**BACKEND, key: value}, {"name": "b", "url": "http://h", key: value}]}
+    assert early(data) == [f"backends.*.{key}"]
+    assert early({"backends": [BACKEND]}) == []
+
+
+def test_sections_are_stored_all_the_same() -> None:
+    data = {name: {} for name, info in SECTIONS.items() if not info.many}
+    assert from_mapping(data) == Config()
