@@ -1,19 +1,25 @@
-"""`continuum config …`: look at a configuration without starting anything. Reads files; opens no socket."""
+"""`continuum config …`: write, judge and show a configuration without starting anything.
+
+Reads files; where there is none, looks at what the machine has, as a start would.
+"""
 
 import json
+import os
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import trio
 
-from continuum.config import json_schema, masked, warnings
+from continuum.config import from_mapping, json_schema, markdown, masked, warnings
 from continuum.config.codec import dump
-from continuum.errors import ConfigError
-from continuum.runtime import Setup, set_up
+from continuum.errors import ConfigError, ConfigProblem
+from continuum.runtime import Setup, discover, outline, set_up
 
 from .options import Options
-from .setting_up import choice
+from .setting_up import choice, table
 
 __all__ = ["config"]
 
@@ -53,12 +59,54 @@ def _source(setup: Setup) -> str:
     return str(setup.file or "no configuration file")
 
 
+_YAML = (".yaml", ".yml")
+
+
+@config.command()
+@click.argument("file", metavar="[PATH]", default="continuum.yaml")
+def init(file: str) -> None:
+    """Write a first configuration file, continuum.yaml here unless PATH says otherwise: what this machine has.
+
+    Keys stay in the environment; the file refers to them. An existing file is never touched.
+    """
+    try:
+        discovery = trio.run(discover, os.environ)
+        from_mapping({}, overlay=discovery.overlay())  # a faulty variable is told now
+        _write_new(Path(file), outline(discovery))
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise click.exceptions.Exit(FAULTY) from None
+    for line in table(discovery):
+        click.echo(line, err=True)
+    count = len(discovery.backends) or int(discovery.embedded)
+    click.echo(f"wrote {file} ({count} {'backend' if count == 1 else 'backends'})")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Create the file for its owner only. Raises ConfigError saying why it cannot be."""
+    if path.suffix not in _YAML:
+        raise ConfigError([ConfigProblem("must end in .yaml or .yml: YAML is what is written", file=str(path))])
+    try:
+        with open(path, "x", encoding="utf-8", opener=_private) as stream:
+            stream.write(text)
+    except FileExistsError:
+        rule = "is there already; nothing was written"
+        raise ConfigError([ConfigProblem(rule, file=str(path))]) from None
+    except OSError as error:
+        rule = f"cannot be written: {error.strerror or 'I/O error'}"
+        raise ConfigError([ConfigProblem(rule, file=str(path))]) from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @config.command()
 @_reads_configuration
 def check(setup: Setup) -> None:
     """Say whether the configuration is usable: one line, or every fault and exit status 2."""
-    for line in setup.found:
-        click.echo(f"found: {line}", err=True)
+    for line in table(setup.discovery):
+        click.echo(line, err=True)
     for warning in warnings(setup.config):
         click.echo(f"warning: {warning}", err=True)
     count = len(setup.config.backends)
@@ -82,3 +130,9 @@ def show(setup: Setup, *, as_json: bool) -> None:
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@config.command()
+def docs() -> None:
+    """Print the reference of every section and key, in Markdown."""
+    click.echo(markdown(), nl=False)

@@ -13,7 +13,7 @@ from continuum.core import Call
 from continuum.errors import NoBackendAvailable
 from continuum.runtime import open_instance
 
-from .setting_up import set_up_with_logging
+from .setting_up import set_up_with_logging, table
 
 if TYPE_CHECKING:
     from continuum.runtime import Setup
@@ -35,7 +35,11 @@ def run_prompt(options: Options, prompt: str | None, model: str | None) -> None:
         raise click.UsageError("there is nothing to ask: give a prompt, or pipe text in")
     if options.log_level is None:
         options = options._replace(log_level="error")
-    trio.run(_ask, set_up_with_logging(options), text, model)
+    setup = set_up_with_logging(options)
+    if not setup.config.backends:
+        for line in table(setup.discovery):
+            click.echo(line, err=True)
+    trio.run(_ask, setup, text, model)
 
 
 async def _ask(setup: Setup, text: str, model: str | None) -> None:

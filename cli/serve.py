@@ -12,7 +12,7 @@ from continuum.backends import local
 from continuum.http import App, listen, serve
 from continuum.runtime import open_instance
 
-from .setting_up import set_up_with_logging
+from .setting_up import set_up_with_logging, table
 
 if TYPE_CHECKING:
     from continuum.http.edge import Listener
@@ -30,13 +30,23 @@ def _say(line: str) -> None:
 def serve_http(options: Options) -> None:
     """Serve until a signal comes. Raises ConfigError, or LocalModelError where the embedded model cannot run."""
     setup = set_up_with_logging(options)
-    for line in setup.found:
-        _say(line)
+    for line in table(setup.discovery):
+        click.echo(line, err=True)
     if setup.embedded:
-        local.check()
-        local.ensure_model(_say)
+        _fetch_embedded(asked=setup.discovery is None)
     with listen(setup.config.server) as listeners:
         trio.run(_serve, setup, listeners)
+
+
+def _fetch_embedded(*, asked: bool) -> None:
+    """Have the model's file before serving. Raises LocalModelError where somebody asked for the model."""
+    try:
+        local.check()
+        local.ensure_model(_say)
+    except local.LocalModelError as fault:
+        if asked:
+            raise
+        _say(fault.message)
 
 
 async def _serve(setup: Setup, listeners: list[Listener]) -> None:

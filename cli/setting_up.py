@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
-from continuum.config import overlay
-from continuum.runtime import Choice, Setup, log, set_up
+from continuum.config import overlay, warnings
+from continuum.runtime import Choice, Setup, log, rows, set_up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from continuum.runtime import Discovery
+
     from .options import Options
 
-__all__ = ["choice", "set_up_with_logging"]
+__all__ = ["choice", "set_up_with_logging", "table"]
 
 _KEYS = {"bind": ("--bind", "server.bind_address"), "log_level": ("--log-level", "logging.level")}
+_log = logging.getLogger("continuum.config")
 
 
 def choice(options: Options) -> Choice:
@@ -27,7 +33,16 @@ def choice(options: Options) -> Choice:
 
 
 def set_up_with_logging(options: Options) -> Setup:
-    """The configuration, and logging as it says. Raises ConfigError."""
+    """The configuration, and logging as it says; the log tells what is probably not meant. Raises ConfigError."""
     setup = set_up(choice(options))
     log.configure(setup.config.logging)
+    for warning in warnings(setup.config):
+        _log.warning("%s", warning)
     return setup
+
+
+def table(discovery: Discovery | None) -> Iterator[str]:
+    """What was found and what was not, in lines for stderr; none where nothing was looked for."""
+    if discovery is not None:
+        yield "continuum: no configuration file; looked at what this machine has:"
+        yield from (f"continuum:   {row}" for row in rows(discovery.findings))

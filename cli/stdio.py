@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from continuum.acp.greeting import greet
 
 if TYPE_CHECKING:
     from continuum.config import Config
+    from continuum.runtime import Setup
 
     from .options import Options
 
@@ -31,8 +33,11 @@ def run(options: Options) -> int:
         return _INTERRUPTED
 
     def load() -> Config:
-        config: Config = import_module(_SETTING_UP).set_up_with_logging(options).config
-        return config
+        setting_up = import_module(_SETTING_UP)
+        setup: Setup = setting_up.set_up_with_logging(options)
+        for line in setting_up.table(setup.discovery):
+            print(line, file=sys.stderr)  # noqa: T201 - editors show it
+        return setup.config
 
     code: int = import_module(_AGENT).main(in_fd=in_fd, out_fd=out_fd, greeting=greeting, load=load)
     return code

@@ -34,6 +34,9 @@ _BACKLOG = 2048
 _LAST_WORDS = 1.0
 """Seconds that interrupted requests get to tell their clients."""
 
+_SPARE_PORTS = 100
+"""Ports after the default one that are tried where it is in use."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -55,12 +58,19 @@ class Listener:
 
 @contextmanager
 def listen(server: Server) -> Generator[list[Listener]]:
-    """The sockets of `server.bind_address`, bound. Raises ConfigError saying why one cannot be."""
+    """The sockets of `server.bind_address`, bound; where nobody wrote one, the next free port will do. Raises
+    ConfigError saying why one cannot be bound.
+    """
+    given = "bind_address" in server.model_fields_set
     with ExitStack() as stack:
-        yield [_bind(address, server, stack) for address in parse_bind(server.bind_address)]
+        yield [
+            _bind(address, server, stack, spare=0 if given else _SPARE_PORTS)
+            for address in parse_bind(server.bind_address)
+        ]
 
 
-def _bind(address: Address, server: Server, stack: ExitStack) -> Listener:
+def _bind(address: Address, server: Server, stack: ExitStack, *, spare: int = 0) -> Listener:
+    """spare: how many of the following ports may be taken instead where this one is in use."""
     try:
         if isinstance(address, UnixAddress):
             return Listener(_bind_unix(Path(address.path), server.socket_mode, stack), address)
@@ -70,6 +80,9 @@ def _bind(address: Address, server: Server, stack: ExitStack) -> Listener:
         sock.bind((address.host, address.port))
         sock.listen(_BACKLOG)  # now: bound alone, the address would still seem free to another start
     except OSError as fault:
+        if fault.errno == errno.EADDRINUSE and spare and isinstance(address, TcpAddress):
+            _log.info("%s is in use, and server.bind_address was not given: trying the next port", address)
+            return _bind(TcpAddress(address.host, address.port + 1), server, stack, spare=spare - 1)
         raise ConfigError([ConfigProblem(_why(fault, address), "server.bind_address")]) from None
     else:
         sock.setblocking(False)  # noqa: FBT003 - the standard library's signature

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from continuum.providers import generic, llamacpp, openai
-from continuum.providers.base import Endpoint, Headers, ModelInfo, Provider
+from continuum.providers.base import Endpoint, Headers, Loopback, ModelInfo, Provider, Variables
 
-__all__ = ["DEFAULT", "PROVIDERS", "Endpoint", "Headers", "ModelInfo", "Provider"]
+__all__ = ["DEFAULT", "PROVIDERS", "Endpoint", "Headers", "Loopback", "ModelInfo", "Provider", "Variables"]
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {row.name: row for row in (openai.PROVIDER, llamacpp.PROVIDER, generic.PROVIDER)}

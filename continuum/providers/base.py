@@ -16,7 +16,17 @@ from continuum.errors import UpstreamProtocolError
 if TYPE_CHECKING:
     from continuum.dialects.openai_chat import ErrorView
 
-__all__ = ["Endpoint", "Headers", "ModelInfo", "Provider", "bearer", "no_request_fault", "read_openai_models"]
+__all__ = [
+    "Endpoint",
+    "Headers",
+    "Loopback",
+    "ModelInfo",
+    "Provider",
+    "Variables",
+    "bearer",
+    "no_request_fault",
+    "read_openai_models",
+]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -99,12 +109,36 @@ def _context_window(entry: _Entry) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """How the environment names a provider's key. key: the variable that holds it. urls: those that may say where it
+    belongs, the first that is set counts. more: further keys of a backend, each with its variable.
+    """
+
+    key: str
+    urls: tuple[str, ...] = ()
+    more: Mapping[str, str] = field(default_factory=lambda: MappingProxyType[str, str]({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loopback:
+    """Where a kind of server is found on its own machine, and what tells it from others. title: as people call it.
+    owner: the owned_by of its models. server: its Server header. Empty where it has nothing of the kind.
+    """
+
+    title: str
+    port: int
+    owner: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One kind of server.
 
     default_url: where it lives when the configuration does not say. always_stream: asked for a stream even when
     the client wants the answer whole. answers_alias: its answers name a model of its own making, so the name that
-    was asked for is written back. request_fault: whether a 5xx of its is really the request's fault.
+    was asked for is written back. request_fault: whether a 5xx of its is really the request's fault. variables,
+    loopback: how a machine without a configuration shows that it has one; the first variable that is set counts.
     """
 
     name: str
@@ -121,3 +155,5 @@ class Provider:
     request_fault: Callable[[int, ErrorView], bool] = no_request_fault
     always_stream: bool = False
     answers_alias: bool = False
+    variables: tuple[Variables, ...] = ()
+    loopback: tuple[Loopback, ...] = ()

@@ -1,7 +1,14 @@
 """Any server that speaks OpenAI's chat completions and promises nothing else."""
 
-from continuum.providers.base import Provider
+from continuum.providers.base import Loopback, Provider
 
 __all__ = ["PROVIDER"]
 
-PROVIDER = Provider(name="generic")
+PROVIDER = Provider(
+    name="generic",
+    loopback=(
+        Loopback(title="Ollama", port=11434, owner="library"),
+        Loopback(title="vLLM", port=8000, owner="vllm"),
+        Loopback(title="LM Studio", port=1234, owner="organization_owner"),
+    ),
+)

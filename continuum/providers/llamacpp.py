@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from continuum.providers.base import Provider
+from continuum.providers.base import Loopback, Provider
 
 if TYPE_CHECKING:
     from continuum.dialects.openai_chat import ErrorView
@@ -26,4 +26,5 @@ PROVIDER = Provider(
     request_fault=_request_fault,
     always_stream=True,
     answers_alias=True,
+    loopback=(Loopback(title="llama.cpp", port=8080, owner="llamacpp", server="llama.cpp"),),
 )

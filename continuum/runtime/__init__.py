@@ -1,6 +1,8 @@
 """Wires one running instance: configuration, pool, engine, logging."""
 
+from continuum.runtime.discover import Discovery, discover, rows
 from continuum.runtime.instance import Instance, open_instance
+from continuum.runtime.outline import outline
 from continuum.runtime.setup import Choice, Setup, set_up
 
-__all__ = ["Choice", "Instance", "Setup", "open_instance", "set_up"]
+__all__ = ["Choice", "Discovery", "Instance", "Setup", "discover", "open_instance", "outline", "rows", "set_up"]

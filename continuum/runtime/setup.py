@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import trio
 
 from continuum.backends import local
 from continuum.config import from_mapping, load
 from continuum.config.files import find
 from continuum.config.overlay import merge
+from continuum.runtime.discover import Discovery, discover
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from continuum.config import Config
 
@@ -32,18 +36,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The configuration, the file it came from (None: made of what was found), what was found, a line each, and
-    whether the embedded model is its backend.
+    """The configuration, the file it came from, whether the embedded model is its backend, and what was found where
+    nothing said which backends there are.
     """
 
     config: Config
     file: Path | None
-    found: tuple[str, ...] = ()
     embedded: bool = False
+    discovery: Discovery | None = None
 
 
-def set_up(choice: Choice) -> Setup:
-    """Raises ConfigError with every fault at once."""
+Look = Callable[["Mapping[str, str]"], "Awaitable[Discovery]"]
+
+
+def set_up(choice: Choice, *, look: Look = discover) -> Setup:
+    """Blocks for as long as `look` takes, where there is neither a file nor a word about backends; not to be called
+    where trio runs. Raises ConfigError with every fault at once.
+    """
     file = find(choice.file, choice.environ, Path.cwd())
     if choice.local:
         overlay = merge(choice.overlay, local.backend_config_data())
@@ -51,17 +60,11 @@ def set_up(choice: Choice) -> Setup:
         return Setup(config, file, embedded=True)
     if file is not None:
         return Setup(load(file, environ=choice.environ, overlay=choice.overlay), file)
-    data, found = _discover(choice.environ)
-    embedded = not data and find_spec("xllamacpp") is not None
-    if embedded:
-        data, found = local.backend_config_data(), "no key in the environment: the embedded demonstration model"
-    return Setup(from_mapping(data, overlay=choice.overlay), None, (found,), embedded)
-
-
-def _discover(environ: Mapping[str, str]) -> tuple[dict[str, object], str]:
-    """A configuration for the keys in the environment, and what there is to say about it."""
-    key, url = environ.get("OPENAI_API_KEY"), environ.get("OPENAI_BASE_URL")
-    if not key:
-        return {}, "no key in the environment; pip install 'continuum-router[local]' brings an embedded model"
-    backend: dict[str, object] = {"name": "openai", "type": "openai", "api_key": key}
-    return {"backends": [{**backend, "url": url} if url else backend]}, "OPENAI_API_KEY is set: backend openai"
+    if "backends" in choice.overlay:  # laid over what was found, a URL could send a key to the wrong house
+        return Setup(from_mapping({}, overlay=choice.overlay), None)
+    discovery = trio.run(partial(look, choice.environ))
+    if discovery.embedded:
+        config = from_mapping(local.backend_config_data(), overlay=choice.overlay)
+    else:
+        config = from_mapping({}, overlay=merge(discovery.overlay(), choice.overlay))
+    return Setup(config, None, discovery.embedded, discovery)

@@ -1,6 +1,7 @@
 """`continuum --mode stdio` as a user starts it: the example client, pipelines, and a configuration with faults."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,25 @@ def test_a_file_that_is_not_there(continuum_command: str, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert b"missing.yaml" in done.stderr
+
+
+async def test_without_a_file_the_machine_is_looked_at_after_the_first_answer(
+    continuum_command: str, tmp_path: Path
+) -> None:
+    async with open_upstream() as upstream:
+        done = await trio.run_process(
+            [continuum_command],
+            stdin=INITIALIZE + SESSION,
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "OPENAI_API_KEY": "sk-hidden", "OPENAI_BASE_URL": upstream.url},
+        )
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["result"]["protocolVersion"] == 1
+    assert "test-model" in json.dumps(second["result"]["configOptions"])
+    said = done.stderr.decode()
+    assert re.search(r"^continuum:   OPENAI_API_KEY +backend openai at OPENAI_BASE_URL$", said, re.MULTILINE)
+    assert "hidden" not in said
+    assert done.returncode == 0

@@ -1,6 +1,9 @@
-"""`continuum config check|show|schema`, in process through click's own runner."""
+"""`continuum config init|check|show|schema|docs`, in process through click's own runner."""
 
 import json
+import re
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from continuum.cli.config import config
 from continuum.cli.options import Options
-from continuum.config import Config, from_mapping, json_schema, masked
+from continuum.config import Config, from_mapping, json_schema, load, markdown, masked
 from continuum.config.codec import parse
 
 FILE = """\
@@ -25,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory of its own, and an environment without anything of ours."""
     for name in ("HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
-    for name in ("CONTINUUM_CONFIG", "OPENAI_API_KEY"):
+    for name in ("CONTINUUM_CONFIG", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -48,7 +51,8 @@ def test_check_without_a_file(home: Path) -> None:
     result = run("check")
     assert result.exit_code == 0
     assert result.stdout.startswith("ok: no configuration file (")
-    assert result.stderr.startswith("found: ")
+    assert result.stderr.startswith("continuum: no configuration file; looked at what this machine has:\n")
+    assert re.search(r"^continuum:   OPENAI_API_KEY +not set$", result.stderr, re.MULTILINE)
 
 
 def test_check_tells_every_fault(home: Path) -> None:
@@ -123,3 +127,55 @@ def test_the_routers_own_options_count_too(home: Path) -> None:
 
 def test_schema() -> None:
     assert json.loads(run("schema").stdout) == json_schema()
+
+
+def test_docs() -> None:
+    assert run("docs").stdout == markdown()
+
+
+def test_init(home: Path) -> None:
+    result = run("init", OPENAI_API_KEY="sk-hidden", OPENAI_BASE_URL="https://gateway.example")
+    path = home / "continuum.yaml"
+    assert result.exit_code == 0
+    assert re.fullmatch(r"wrote continuum\.yaml \([0-9]+ backends?\)\n", result.stdout)
+    assert re.search(r"OPENAI_API_KEY +backend openai at OPENAI_BASE_URL$", result.stderr, re.MULTILINE)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "hidden" not in path.read_text() + result.output
+    first, *_ = load(path, environ={"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "https://other.example"}).backends
+    assert (first.name, first.base, first.keys[0].reveal()) == ("openai", "https://other.example", "sk-1")
+
+
+def _dangle(path: Path) -> None:
+    path.symlink_to("nowhere.yaml")
+
+
+MAKERS: list[Callable[[Path], None]] = [Path.touch, Path.mkdir, _dangle]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_init_never_overwrites(home: Path, make: Callable[[Path], None]) -> None:
+    make(home / "mine.yaml")
+    result = run("init", "mine.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "mine.yaml: is there already; nothing was written\n"
+    assert [path.name for path in home.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no/such/folder/c.yaml", "no/such/folder/c.yaml: cannot be written: No such file or directory\n"),
+        ("c.toml", "c.toml: must end in .yaml or .yml: YAML is what is written\n"),
+    ],
+)
+def test_init_where_nothing_can_be_written(home: Path, name: str, message: str) -> None:
+    result = run("init", name)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+    assert not list(home.iterdir())
+
+
+def test_init_with_a_faulty_variable(home: Path) -> None:
+    result = run("init", OPENAI_API_KEY="sk-hidden", OPENAI_BASE_URL="nowhere")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("OPENAI_BASE_URL: backends.0.url: must begin with http://")
+    assert not list(home.iterdir())

@@ -76,11 +76,11 @@ def written(path: tuple[str, ...]) -> object:
 
 @pytest.mark.parametrize("path", [path for path in LATER if "*" not in path and "tls" not in path], ids=".".join)
 def test_what_does_nothing_yet_is_told_once_when_it_is_set(path: tuple[str, ...]) -> None:
-    value = written(path)
-    for key in reversed(path):
-        value = {key: value}
-    assert isinstance(value, dict)
-    assert early(value) == [".".join(path)]
+    *above, last = path
+    data: dict[str, Any] = {last: written(path)}
+    for key in reversed(above):
+        data = {key: data}
+    assert early(data) == [".".join(path)]
     assert early({}) == []
 
 
@@ -94,5 +94,5 @@ def test_one_line_however_many_backends_set_it() -> None:
 
 
 def test_sections_are_stored_all_the_same() -> None:
-    data = {name: {} for name, info in SECTIONS.items() if not info.many}
+    data: dict[str, Any] = {name: {} for name, info in SECTIONS.items() if not info.many}
     assert from_mapping(data) == Config()

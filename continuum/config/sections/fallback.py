@@ -48,8 +48,8 @@ class Fallback(Section, reload=Reload.GRADUAL):
 
 def loops(chains: object, aliases: object) -> dict[str, str]:
     """A fault for each model whose chain leads back to it, by the chain's key; aliases stand for their models."""
-    names = aliases if is_mapping(aliases) else {}
-    written = chains if is_mapping(chains) else {}
+    names: Mapping[Any, Any] = aliases if is_mapping(aliases) else {}
+    written: Mapping[Any, Any] = chains if is_mapping(chains) else {}
     keys = {_resolved(key, names): key for key in written if isinstance(key, str)}
     edges = {model: list(_models(written[key], names)) for model, key in keys.items()}
     found = {key: way for model, key in keys.items() if (way := _way_back(model, edges))}
