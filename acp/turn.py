@@ -29,7 +29,7 @@ async def take_turn(session: Session, prompt: Message, client: Client) -> str:
     However it ends, cancelled included, the session's history then holds what the client was shown.
     """
     updates, answer = Updates(session.id), Fold()
-    call = Call.of_chat(_request(session, prompt), request_id=str(uuid4()))
+    call = Call.of_chat(_request(session, prompt), request_id=str(uuid4()), affinity=session.id)
     try:
         async with await session.host.engine.open(call) as reply:
             async for frame in reply:

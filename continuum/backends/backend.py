@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import trio
+
+from continuum.backends.latency import Latency
 from continuum.backends.transport import Origin
 from continuum.providers import PROVIDERS
 
@@ -37,7 +40,10 @@ class Backend:
         self.managed = managed
         self.provider: Provider = PROVIDERS[config.type]
         self._base = config.base
+        self.name = config.name
+        self.weight = config.weight
         self.in_flight = 0
+        self._latency = Latency()
         self.failures = 0
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         keys = [secret.reveal() for secret in config.keys]
@@ -49,9 +55,9 @@ class Backend:
         self._prefix = ""
 
     @property
-    def name(self) -> str:
-        """Its configured name."""
-        return self.config.name
+    def latency(self) -> float | None:
+        """Seconds to the first content, as lately seen; None while unknown."""
+        return self._latency.at(trio.current_time())
 
     @property
     def full(self) -> bool:
@@ -81,6 +87,7 @@ class Backend:
 
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""
+        self._latency.record(outcome, trio.current_time())
         if outcome.error is None:
             self.failures = 0
         elif outcome.counts:

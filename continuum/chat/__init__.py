@@ -17,7 +17,7 @@ from continuum.chat.event import (
     VendorFields,
 )
 from continuum.chat.fold import ChatResponse, Choice, Fold, ResponsePart, fold, unfold
-from continuum.chat.message import Image, Message, Part, Reasoning, Role, Text, ToolResult, ToolUse
+from continuum.chat.message import Image, Message, Part, Reasoning, Role, Text, ToolResult, ToolUse, opening
 from continuum.chat.operation import Operation
 from continuum.chat.request import ChatRequest, ResponseFormat, Tool, ToolChoice
 
@@ -54,5 +54,6 @@ __all__ = [
     "UsageReported",
     "VendorFields",
     "fold",
+    "opening",
     "unfold",
 ]

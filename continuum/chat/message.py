@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from continuum.chat.event import Opaque
 
-__all__ = ["Image", "Message", "Part", "Reasoning", "Role", "Text", "ToolResult", "ToolUse"]
+__all__ = ["Image", "Message", "Part", "Reasoning", "Role", "Text", "ToolResult", "ToolUse", "opening"]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -68,3 +69,16 @@ class Message:
     def of_text(cls, role: Role, text: str) -> Message:
         """A message that is just text."""
         return cls(role, [Text(text)])
+
+
+def opening(messages: Iterable[Message], length: int) -> str:
+    """The first `length` characters of what is said, a line for each text."""
+    said: list[str] = []
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, Text) and part.text:
+                said.append(part.text[:length])
+                length -= len(part.text) + 1
+                if length <= 0:
+                    return "\n".join(said)
+    return "\n".join(said)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from continuum.config.sections.metrics import Metrics
     from continuum.config.sections.rate_limiting import RateLimiting
     from continuum.config.sections.retry import Retry
-    from continuum.config.sections.routing import Routing
+    from continuum.config.sections.routing import Routing, Rule
     from continuum.config.sections.server import Server
     from continuum.config.sections.storage import Storage
     from continuum.config.sections.timeouts import Timeouts
@@ -62,6 +62,7 @@ __all__ = [
     "Reload",
     "Retry",
     "Routing",
+    "Rule",
     "Secret",
     "Section",
     "SectionInfo",
@@ -101,7 +102,7 @@ _HOMES = {
     "sections.metrics": ("Metrics",),
     "sections.rate_limiting": ("RateLimiting",),
     "sections.retry": ("Retry",),
-    "sections.routing": ("Routing",),
+    "sections.routing": ("Routing", "Rule"),
     "sections.server": ("Server",),
     "sections.storage": ("Storage",),
     "sections.timeouts": ("Timeouts",),

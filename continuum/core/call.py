@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from continuum.chat import Operation
+from continuum.chat import Operation, opening
 from continuum.dialects import DIALECTS, Dialect
 from continuum.errors import Unsupported
 
@@ -20,9 +20,20 @@ class Call:
 
     It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
     or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
+    affinity: what calls of one session have in common, where they say so.
     """
 
-    __slots__ = ("dialect", "envelope", "model", "operation", "request", "request_id", "show_usage", "stream")
+    __slots__ = (
+        "affinity",
+        "dialect",
+        "envelope",
+        "model",
+        "operation",
+        "request",
+        "request_id",
+        "show_usage",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -33,6 +44,7 @@ class Call:
         stream: bool,
         show_usage: bool,
         request_id: str,
+        affinity: str | None = None,
         envelope: Envelope | None = None,
         request: ChatRequest | None = None,
     ) -> None:
@@ -42,11 +54,12 @@ class Call:
         self.stream = stream
         self.show_usage = show_usage
         self.request_id = request_id
+        self.affinity = affinity
         self.envelope = envelope
         self.request = request
 
     @classmethod
-    def of_chat(cls, request: ChatRequest, *, request_id: str) -> Call:
+    def of_chat(cls, request: ChatRequest, *, request_id: str, affinity: str | None = None) -> Call:
         """A streamed call of our own making: its frames are read for their events."""
         return cls(
             Operation.CHAT,
@@ -55,11 +68,20 @@ class Call:
             stream=True,
             show_usage=True,
             request_id=request_id,
+            affinity=affinity,
             request=request,
         )
 
     @classmethod
-    def of_body(cls, operation: Operation, dialect: Dialect, envelope: Envelope, *, request_id: str) -> Call:
+    def of_body(
+        cls,
+        operation: Operation,
+        dialect: Dialect,
+        envelope: Envelope,
+        *,
+        request_id: str,
+        affinity: str | None = None,
+    ) -> Call:
         """A client's own body."""
         return cls(
             operation,
@@ -68,8 +90,15 @@ class Call:
             stream=envelope.stream,
             show_usage=envelope.include_usage,
             request_id=request_id,
+            affinity=affinity,
             envelope=envelope,
         )
+
+    def opening(self, length: int) -> str:
+        """The prompt's first `length` characters; "" where it holds no text."""
+        if self.envelope is not None:
+            return self.envelope.opening(length)
+        return opening(self.request.messages, length) if self.request is not None else ""
 
     def render(self, dialect: Dialect, *, model: str, stream: bool) -> bytes:
         """The body for a backend that speaks `dialect` and knows the model as `model`."""

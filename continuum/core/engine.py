@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from continuum.backends.catalog import Served
 from continuum.core.attempt import Attempt
 from continuum.core.classify import exhausted, tried
-from continuum.core.plan import plan
+from continuum.core.plan import Planner
 from continuum.core.reply import Reply
 from continuum.errors import NoBackendAvailable, UpstreamError
-from continuum.selection import STRATEGIES
 
 if TYPE_CHECKING:
-    from continuum.backends.catalog import Served
+    from continuum.backends.backend import Backend
     from continuum.backends.pool import Pool
     from continuum.config import Config
     from continuum.core.call import Call
@@ -31,29 +31,30 @@ class Engine:
 
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config
-        self._catalog = pool.catalog
-        self._strategy = STRATEGIES[config.routing.selection_strategy].make()
+        self._planner = Planner(config.routing, pool)
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
-        chosen = plan(call.model, self._config.routing.aliases, self._catalog)
+        plan = self._planner.plan(call.model)
+        passed: list[Backend] = []
         failures: list[tuple[str, UpstreamError]] = []
-        candidates: list[Served] = [served for served in chosen.served if not served.backend.full]
-        if not candidates:
-            raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
-        while candidates and len(failures) < MAX_ATTEMPTS:
-            served = self._strategy.choose(candidates)
-            attempt = Attempt(call, served, self._config.timeouts)
+        while len(failures) < MAX_ATTEMPTS:
+            backend = plan.group.choose(call, passed)
+            if backend is None:
+                break
+            attempt = Attempt(call, Served(backend, plan.upstream(backend)), self._config.timeouts)
             try:
                 await attempt.open()
             except UpstreamError as fault:
                 # Not the message: a backend that rejects a request may quote the prompt.
-                _log.warning("%s attempt at %s failed: %s", call.request_id, served.name, type(fault).__name__)
-                failures.append((served.name, fault))
+                _log.warning("%s attempt at %s failed: %s", call.request_id, backend.name, type(fault).__name__)
+                passed.append(backend)
+                failures.append((backend.name, fault))
                 if not fault.retryable:
-                    fault.details.update(tried(chosen.model, failures))
+                    fault.details.update(tried(plan.model, failures))
                     raise
-                candidates = [each for each in candidates if each is not served]
             else:
-                return Reply(call, attempt, model=chosen.model, attempts=len(failures) + 1)
-        raise exhausted(chosen.model, failures)
+                return Reply(call, attempt, model=plan.model, attempts=len(failures) + 1)
+        if not failures:
+            raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
+        raise exhausted(plan.model, failures)

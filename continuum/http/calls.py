@@ -33,7 +33,10 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     server = instance.config.server
     _check_media_type(exchange)
     body = await exchange.body(server.max_request_body, server.body_timeout)
-    call = Call.of_body(operation, dialect, open_envelope(body), request_id=exchange.request_id)
+    routing = instance.config.routing
+    envelope = open_envelope(body, default_model=routing.default_model)
+    affinity = exchange.first_of(routing.affinity_headers)
+    call = Call.of_body(operation, dialect, envelope, request_id=exchange.request_id, affinity=affinity)
     failure: ContinuumError | None = None
     async with trio.open_nursery() as nursery:
         exchange.cancel_scope = nursery.cancel_scope

@@ -15,6 +15,8 @@ from continuum.http.errors import headers_of, status_of
 from continuum.runtime.log import fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from continuum.core import Reply
     from continuum.dialects import Dialect
     from continuum.errors import ContinuumError
@@ -60,6 +62,11 @@ class Exchange:
         self.interrupted = True
         if self.cancel_scope is not None:
             self.cancel_scope.cancel()
+
+    def first_of(self, names: Iterable[str]) -> str | None:
+        """The value of the first of these headers that the request has, unless empty."""
+        values = (self.headers.get(name.lower().encode()) for name in names)
+        return next((value.decode("latin-1") for value in values if value), None)
 
     async def body(self, limit: int, gap: float) -> bytes:
         """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any."""

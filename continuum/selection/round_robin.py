@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from continuum.selection.base import C, StrategyRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from continuum.selection.base import C, Candidates, Hint, Settings, StrategyRow
 
 __all__ = ["ROW", "RoundRobin"]
 
 
 class RoundRobin:
-    """Takes the next position at each call, whatever the candidates are."""
+    """Takes the next one; who cannot take a call is passed over, and the turn goes on behind the one who can."""
 
     def __init__(self) -> None:
-        self._turns: Iterator[int] = itertools.count()
+        self._turn = 0
 
-    def choose(self, candidates: Sequence[C]) -> C:
+    def choose(self, candidates: Candidates[C], hint: Hint) -> C | None:
         """The candidate whose turn it is."""
-        return candidates[next(self._turns) % len(candidates)]
+        del hint
+        for position, member in candidates.from_turn(self._turn):
+            self._turn = position + 1
+            return member
+        return None
 
 
-ROW = StrategyRow("RoundRobin", RoundRobin)
+def _make(settings: Settings) -> RoundRobin:
+    del settings
+    return RoundRobin()
+
+
+ROW = StrategyRow("RoundRobin", _make)

@@ -91,6 +91,16 @@ async def test_a_second_prompt_continues_the_conversation() -> None:
     assert scripted.texts(2) == [("system", "be brief"), ("user", "elsewhere")]
 
 
+async def test_a_sessions_turns_belong_together() -> None:
+    """Where calls are kept together by key, a session's are."""
+    scripted = host(text_answer("one"), text_answer("two"), text_answer("other"))
+    async with agent(scripted) as peer:
+        sessions = [await peer.new_session(), await peer.new_session()]
+        for session in (sessions[0], sessions[0], sessions[1]):
+            await peer.answer(await peer.prompt(session, "hello"))
+    assert scripted.affinities == [sessions[0], sessions[0], sessions[1]]
+
+
 async def test_a_refused_turn_leaves_no_trace() -> None:
     scripted = host(text_answer("no", reason="content_filter"), text_answer("ok"))
     async with agent(scripted) as peer:

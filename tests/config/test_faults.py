@@ -88,9 +88,9 @@ CASES = {
     'such as "500ms", "30s", "5m" or "1h", or a number of seconds (got "soon")',
     "timeouts:\n  model_overrides:\n    'gpt-*':\n      standart: {}": "FILE:4: timeouts.model_overrides.gpt-*.standart: "
     "unknown key; did you mean 'standard'?",
-    "selection_strategy: roundrobin": "FILE:1: routing.selection_strategy: must be one of RoundRobin; "
+    "selection_strategy: roundrobin": "FILE:1: routing.selection_strategy: must be one of RoundRobin, WeightedRoundRobin, LeastLatency, Random, ConsistentHash, PrefixAwareHash, LeastInFlight; "
     "did you mean 'RoundRobin'? (got \"roundrobin\")",
-    "routing:\n  selection_strategy: No": 'FILE:2: routing.selection_strategy: must be one of RoundRobin (got "No")',
+    "routing:\n  selection_strategy: No": 'FILE:2: routing.selection_strategy: must be one of RoundRobin, WeightedRoundRobin, LeastLatency, Random, ConsistentHash, PrefixAwareHash, LeastInFlight (got "No")',
     "routing:\n  rules: [{match: m, backends: []}]": "FILE:2: routing.rules.0.backends: must not be empty",
     "routing:\n  prefix: {max_load_factor: 0.5}": "FILE:2: routing.prefix.max_load_factor: must be at least 1.0 (got 0.5)",
     "rate_limiting: {storage: disk}": "FILE:1: rate_limiting.storage: must be 'memory' or 'redis' (got \"disk\")",

@@ -81,6 +81,7 @@ class ScriptedHost:
     names: Sequence[str] = ("m", "n")
     before_open: trio.Event | None = None  # the answer's first content waits for this
     requests: list[ChatRequest] = field(default_factory=list[ChatRequest])
+    affinities: list[str | None] = field(default_factory=list[str | None])
     replies: list[ScriptedReply] = field(default_factory=list[ScriptedReply])
     asked: trio.Event = field(default_factory=trio.Event)  # set at every call
 
@@ -91,6 +92,7 @@ class ScriptedHost:
     async def open(self, call: Call) -> ScriptedReply:
         assert call.request is not None
         self.requests.append(call.request)
+        self.affinities.append(call.affinity)
         self.asked.set()
         steps = self.answers.popleft()
         if self.before_open is not None:

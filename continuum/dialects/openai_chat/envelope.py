@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from continuum.dialects.openai_chat.opening import opening
 from continuum.dialects.raw import is_object
 from continuum.errors import InvalidRequest
 
@@ -35,6 +36,8 @@ _NUMBERS = frozenset(b"%c" % digit for digit in b"-0123456789")
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one deeper, one up: as signed bytes
 _COUNTED = 64 * 1024
 
+_NO_NAME = frozenset({b'""', b"null"})
+
 _DROPPED = ("api_base", "base_url", "api_key")
 """Fields that would choose a URL or a credential: no body does that here."""
 
@@ -49,14 +52,17 @@ _OPTIONS: msgspec.json.Decoder[_StreamOptions | None] = msgspec.json.Decoder(_St
 
 
 class Envelope:
-    """One request. model: as asked. stream, include_usage: what the client wants back."""
+    """One request. model: as asked, the default where the body names none. stream, include_usage: what the client
+    wants back.
+    """
 
-    __slots__ = ("_body", "_fields", "choices", "include_usage", "model", "stream")
+    __slots__ = ("_body", "_fields", "_named", "choices", "include_usage", "model", "stream")
 
-    def __init__(self, body: bytes, fields: dict[str, msgspec.Raw]) -> None:
+    def __init__(self, body: bytes, fields: dict[str, msgspec.Raw], default_model: str | None) -> None:
         self._body = body
         self._fields = fields
-        self.model = _read_model(fields)
+        self._named = _names_model(fields)
+        self.model = _read_model(fields) if self._named or default_model is None else default_model
         self.stream = _field(fields, "stream", _BOOL, "true or false") or False
         options = _field(fields, "stream_options", _OPTIONS, "an object")
         self.include_usage = bool(options and options.include_usage)
@@ -65,7 +71,7 @@ class Envelope:
     def render(self, *, model: str, stream: bool, include_usage: bool) -> bytes:
         """The body for a backend: the client's own bytes where nothing has to change."""
         fields: dict[str, object] = {}
-        if model != self.model:
+        if model != self.model or not self._named:
             fields["model"] = model
         if stream != self.stream:
             fields["stream"] = stream
@@ -81,13 +87,18 @@ class Envelope:
             merged.pop("stream_options", None)
         return _encode(merged)
 
+    def opening(self, length: int) -> str:
+        """The prompt's first `length` characters."""
+        messages = self._fields.get("messages")
+        return opening(messages, length) if messages is not None else ""
+
     def _options(self, extra: Mapping[str, object]) -> dict[str, object]:
         raw = self._fields.get("stream_options")
         known: object = msgspec.json.decode(raw) if raw is not None else None
         return {**known, **extra} if is_object(known) else dict(extra)
 
 
-def open_envelope(body: bytes) -> Envelope:
+def open_envelope(body: bytes, *, default_model: str | None = None) -> Envelope:
     """Read a body as far as a router must. Raises InvalidRequest naming the field."""
     try:
         str(body, "utf-8")
@@ -110,7 +121,7 @@ def open_envelope(body: bytes) -> Envelope:
         raise InvalidRequest("'messages' is required", code="missing_required_parameter", param="messages")
     if bytes(memoryview(messages)[:1]) != b"[":
         raise InvalidRequest("'messages' must be a list", code="invalid_type", param="messages")
-    return Envelope(body, fields)
+    return Envelope(body, fields, default_model)
 
 
 def _too_deep() -> InvalidRequest:
@@ -125,6 +136,12 @@ def _deeper_than(body: bytes, limit: int) -> bool:
         return False
     steps = memoryview(_STRINGS.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)).cast("b")
     return max(accumulate(steps)) > limit
+
+
+def _names_model(fields: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether the body names a model: null and the empty name are none."""
+    raw = fields.get("model")
+    return raw is not None and bytes(memoryview(raw)[:4]) not in _NO_NAME
 
 
 def _read_model(fields: Mapping[str, msgspec.Raw]) -> str:

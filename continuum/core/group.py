@@ -1,0 +1,63 @@
+"""Backends that can answer the same calls, and the strategy that chooses one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from continuum.selection import Candidates, Hint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from continuum.backends.backend import Backend
+    from continuum.config import Routing
+    from continuum.core.call import Call
+    from continuum.selection import Strategy, StrategyRow
+
+__all__ = ["Group"]
+
+_NO_HINT = Hint()
+
+
+def _takes_calls(backend: Backend) -> bool:
+    return not backend.full
+
+
+class Group:
+    """Never empty. `members` is the same object until someone joins or leaves; then the strategy, its turn or its
+    ring goes on with the new ones.
+    """
+
+    __slots__ = ("_prefix_length", "_row", "_strategy", "members")
+
+    def __init__(self, members: Sequence[Backend], row: StrategyRow, routing: Routing) -> None:
+        self.members = tuple(members)
+        self._row = row
+        self._strategy: Strategy = row.make(routing.prefix)
+        self._prefix_length = routing.prefix.length
+
+    def take_over(self, members: Sequence[Backend]) -> None:
+        """Choose among these from now on."""
+        found = tuple(members)
+        if found != self.members:
+            self.members = found
+
+    def choose(self, call: Call, tried: Sequence[Backend]) -> Backend | None:
+        """One that can take the call now and was not tried; None when there is none."""
+        if not tried:
+            usable = _takes_calls
+        else:
+
+            def usable(backend: Backend) -> bool:
+                return not backend.full and backend not in tried
+
+        return self._strategy.choose(Candidates(self.members, usable), self._hint(call))
+
+    def _hint(self, call: Call) -> Hint:
+        row = self._row
+        if not (row.wants_affinity or row.wants_prefix):
+            return _NO_HINT
+        return Hint(
+            affinity=call.affinity if row.wants_affinity else None,
+            prefix=call.opening(self._prefix_length) if row.wants_prefix else None,
+        )
