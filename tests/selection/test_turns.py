@@ -56,11 +56,10 @@ def test_a_heavy_one_does_not_get_all_its_calls_at_once() -> None:
     assert "aaaa" not in "".join(names(make("WeightedRoundRobin"), group, 70))
 
 
-@given(group=servers(max_size=6))
+@given(group=servers(max_size=6, max_weight=20))
 def test_the_others_keep_their_shares_while_one_is_out(group: tuple[Server, ...]) -> None:
     up = [member for member in group if member.up]
     assume(up)
-    assume(sum(member.weight for member in group) <= 128)
     total = sum(member.weight for member in up)
     count = Counter(names(make("WeightedRoundRobin"), group, total))
     assert count == {member.name: member.weight for member in up}

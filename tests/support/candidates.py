@@ -36,10 +36,10 @@ def among(members: Sequence[Server]) -> Candidates[Server]:
     return Candidates(members, lambda member: member.up)
 
 
-def servers(*, max_size: int = 12) -> st.SearchStrategy[tuple[Server, ...]]:
+def servers(*, max_size: int = 12, max_weight: int = 100) -> st.SearchStrategy[tuple[Server, ...]]:
     """Groups in any state: unlike weights, loads and latencies, some of them down."""
     states = st.tuples(
-        st.integers(1, 100),
+        st.integers(1, max_weight),
         st.integers(0, 50),
         st.none() | st.floats(0, 100, allow_nan=False),
         st.booleans(),
