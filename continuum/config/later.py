@@ -13,7 +13,6 @@ server.allowed_hosts
 server.trusted_proxies
 backends.*.api_version
 backends.*.deployments
-backends.*.weight
 backends.*.health_check
 backends.*.retry_override
 backends.*.tls
@@ -29,9 +28,6 @@ files
 api_keys
 metrics
 admin
-routing.rules
-routing.affinity_headers
-routing.prefix
 acp.capabilities
 acp.permissions
 acp.sessions.idle_timeout
