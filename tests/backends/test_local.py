@@ -240,7 +240,11 @@ async def answering(model: Path) -> AsyncGenerator[httpx.AsyncClient, None]:
     with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
-            async with httpx.AsyncClient(base_url=await server.acquire(), trust_env=False, timeout=60) as client:
+            # llama.cpp ends idle connections after 5 s, which a busy machine can spend between two requests.
+            once = httpx.Limits(max_keepalive_connections=0)
+            async with httpx.AsyncClient(
+                base_url=await server.acquire(), trust_env=False, timeout=60, limits=once
+            ) as client:
                 yield client
             nursery.cancel_scope.cancel()
 
