@@ -12,7 +12,7 @@ from continuum.providers import PROVIDERS
 from continuum.selection import STRATEGIES
 
 # Files that serve the others of their folder and are no rows themselves.
-SHARED = {"__init__", "base", "bounded", "ring"}
+SHARED = {"__init__", "base", "bounded", "listing", "ring"}
 
 
 def holders(package: str, attribute: str, rows: Mapping[str, object]) -> set[str]:

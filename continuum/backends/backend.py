@@ -1,18 +1,21 @@
-"""One live upstream: its configuration, its connection, and what is going on with it."""
+"""One live upstream: its configuration, its connections, and what is going on with it."""
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import trio
 
 from continuum.backends.latency import Latency
 from continuum.backends.transport import Origin
+from continuum.config.url import joined
+from continuum.errors import UpstreamDenied, UpstreamThrottled
 from continuum.providers import PROVIDERS
+from continuum.resilience.health import Health
+from continuum.resilience.keys import KeyRing, Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from continuum.config import BackendConfig
     from continuum.providers import Headers, Provider
 
-__all__ = ["Backend"]
+__all__ = ["Availability", "Backend"]
 
 _OURS: Headers = [
     (b"content-type", b"application/json"),
@@ -29,16 +32,40 @@ _OURS: Headers = [
 ]
 
 
+class Availability:
+    """Says that something has changed about who may be sent what. count: how often that was."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def changed(self) -> None:
+        """What was concluded from the state before does not hold any longer."""
+        self.count += 1
+
+
 class Backend:
     """A configured backend at work. in_flight counts attempts that hold it now; models maps each served name to
-    the name its server knows, and is replaced whole when discovery finds others.
+    the name its server knows, and is replaced whole when discovery finds others. provider is what its type says, or
+    what it was found to be. keys: its keys by number; without any, one that stands for none.
+
+    client carries calls, side_client all we ask on our own account: a look never waits for a call, nor a call for it.
     """
 
-    def __init__(self, config: BackendConfig, client: UpstreamClient, managed: ManagedServer | None = None) -> None:
+    def __init__(
+        self,
+        config: BackendConfig,
+        client: UpstreamClient,
+        *,
+        side_client: UpstreamClient,
+        availability: Availability,
+        managed: ManagedServer | None = None,
+    ) -> None:
         self.config = config
         self.client = client
+        self.side_client = side_client
         self.managed = managed
-        self.provider: Provider = PROVIDERS[config.type]
+        self.availability = availability
+        self.health = Health()
         self._base = config.base
         self.name = config.name
         self.weight = config.weight
@@ -46,13 +73,12 @@ class Backend:
         self._latency = Latency()
         self.failures = 0
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
-        keys = [secret.reveal() for secret in config.keys]
-        self._keys: Iterator[str] | None = itertools.cycle(keys) if keys else None
-        own = {name.lower().encode(): value.reveal().encode("latin-1") for name, value in config.headers.items()}
-        self._common: Headers = list(({**dict(_OURS), **dict(self.provider.extra_headers(config)), **own}).items())
+        self._secrets = [secret.reveal() for secret in config.keys]
+        self.keys = KeyRing(len(self._secrets) or 1)
         self._placed = ""
         self._origin: Origin
         self._prefix = ""
+        self.adopt(PROVIDERS[config.type])
 
     @property
     def latency(self) -> float | None:
@@ -65,25 +91,41 @@ class Backend:
         limit = self.config.max_in_flight
         return limit is not None and self.in_flight >= limit
 
+    def adopt(self, provider: Provider) -> None:
+        """Treat its server as one of this kind from the next request on."""
+        config = self.config
+        self.provider = provider
+        own = {name.lower().encode(): value.reveal().encode("latin-1") for name, value in config.headers.items()}
+        common: Headers = list(({**dict(_OURS), **dict(provider.extra_headers(config)), **own}).items())
+        look = provider.look_headers or provider.auth_headers
+        self._headers = [[*common, *provider.auth_headers(key)] for key in self._secrets] or [common]
+        self._look_headers = [[*common, *look(key)] for key in self._secrets] or [common]
+
     async def acquire(self) -> str:
         """Where its server is, without /v1; a managed one is started first. Pairs with `release`, unless it raises
         ConnectFailed.
         """
         return await self.managed.acquire() if self.managed is not None else self._base
 
-    async def send(self, base: str, method: str, path: str, content: bytes = b"") -> UpstreamResponse:
-        """Send a request with what this backend's requests carry: its own credential, nothing of the client's."""
-        if base != self._placed:
-            self._placed, (self._origin, self._prefix) = base, Origin.of(base)
-        headers = self._common
-        if self._keys is not None:
-            headers = [*headers, *self.provider.auth_headers(next(self._keys))]
-        return await self.client.send(self._origin, method, self._prefix + path, headers, content)
+    async def send(self, base: str, path: str, content: bytes, key: int) -> UpstreamResponse:
+        """Send a call with what this backend's requests carry: its own credential, nothing of the client's."""
+        self._place(base)
+        return await self.client.send(self._origin, "POST", joined(self._prefix, path), self._headers[key], content)
+
+    async def look(self, base: str, path: str) -> UpstreamResponse:
+        """Ask on our own account, aside from all calls: for the list of models, or for a sign of life."""
+        self._place(base)
+        headers = self._look_headers[self.keys.look(trio.current_time())]
+        return await self.side_client.send(self._origin, "GET", joined(self._prefix, path), headers)
 
     def release(self) -> None:
         """The caller of `acquire` is done with the server."""
         if self.managed is not None:
             self.managed.release()
+
+    def address(self) -> str | None:
+        """Where its server is, for a look at it; None while it is managed and not ready. Not a use of it."""
+        return self.managed.address if self.managed is not None else self._base
 
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""
@@ -92,3 +134,20 @@ class Backend:
             self.failures = 0
         elif outcome.counts:
             self.failures += 1
+        if self._record_key(outcome, trio.current_time()):
+            self.availability.changed()
+
+    def _record_key(self, outcome: Outcome, now: float) -> bool:
+        match outcome.error:
+            case UpstreamDenied():
+                return self.keys.rest(outcome.key, Rest.DENIED, now)
+            case UpstreamThrottled(retry_after=asked):
+                return self.keys.rest(outcome.key, Rest.THROTTLED, now, asked)
+            case None if not outcome.cancelled:
+                return self.keys.accepted(outcome.key, now)
+            case _:
+                return False
+
+    def _place(self, base: str) -> None:
+        if base != self._placed:
+            self._placed, (self._origin, self._prefix) = base, Origin.of(base)

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import trio
 
 from continuum.errors import ContinuumError, UpstreamFailed
-from continuum.providers import ModelInfo
+from continuum.providers import PROVIDERS, ModelInfo, detect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from continuum.backends.backend import Backend
+    from continuum.backends.backend import Availability, Backend
 
 __all__ = ["Catalog", "Served"]
 
 _log = logging.getLogger("continuum.backends")
 
-REFRESH = 60.0
-"""Seconds between two looks at what a server serves."""
-
 REFRESH_EMPTY = 5.0
-"""The same while it serves nothing or does not answer."""
+"""Seconds between two looks at a server of which no model is known."""
+
+SHORTEST_TTL = 0.1
+"""The same, at the least: 0 in the configuration is no reason to do nothing else."""
 
 ASK_TIMEOUT = 10.0
 FIRST_LOOK = 2.0
@@ -43,13 +43,18 @@ class Served(NamedTuple):
 
 
 class Catalog:
-    """The models of all enabled backends. `run` keeps it fresh and lives until cancelled."""
+    """The models of all enabled backends. `run` keeps it fresh and lives until cancelled.
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    ttl: seconds between two looks at what a server serves.
+    """
+
+    def __init__(self, backends: Sequence[Backend], *, ttl: float, availability: Availability) -> None:
         self._backends = [backend for backend in backends if backend.config.enabled]
         self._by_name = {backend.name: backend for backend in self._backends}
+        self._ttl = max(ttl, SHORTEST_TTL)
+        self._availability = availability
         self._discovered: dict[str, dict[str, ModelInfo]] = {}
-        self._asked = {backend.name: trio.Event() for backend in self._backends if not backend.config.models}
+        self._asked = {backend.name: trio.Event() for backend in self._backends if not backend.config.entries}
         self._served: dict[str, list[Served]] = {}
         self._index()
 
@@ -85,28 +90,43 @@ class Catalog:
                 await asked.wait()
 
     async def run(self) -> None:
-        """Ask the servers whose models are not configured, again and again."""
+        """Ask the servers whose models or kind are not configured, again and again."""
         async with trio.open_nursery() as nursery:
             for backend in self._backends:
-                if backend.name in self._asked:
+                if backend.name in self._asked or PROVIDERS[backend.config.type].detected:
                     nursery.start_soon(self._keep_asking, backend)
 
     async def _keep_asking(self, backend: Backend) -> None:
+        listed = backend.name in self._asked
+        told = ""
         while True:
             try:
-                found = await _ask(backend)
+                self._learn(backend, await _ask(backend, start=listed and not backend.models))
+                told = ""
             except ContinuumError as fault:
-                _log.warning("backend %s: models not listed: %s", backend.name, fault.message)
-                found = None
-            if found is not None:
-                self._learn(backend, found)
-            self._asked[backend.name].set()
-            await trio.sleep(REFRESH if found else REFRESH_EMPTY)
+                if fault.message != told:  # once, not at every look
+                    _log.warning("backend %s: models not listed: %s", backend.name, fault.message)
+                told = fault.message
+            if listed:
+                self._asked[backend.name].set()
+            await trio.sleep(self._ttl if backend.models else min(REFRESH_EMPTY, self._ttl))
 
-    def _learn(self, backend: Backend, found: Iterable[ModelInfo]) -> None:
+    def _learn(self, backend: Backend, body: bytes) -> None:
+        configured = PROVIDERS[backend.config.type]
+        if configured.detected:
+            found = detect(body) or configured
+            if found is not backend.provider:
+                backend.adopt(found)
+                _log.info("backend %s is treated as of type %s", backend.name, found.name)
+        if backend.name in self._asked:
+            self._list(backend, configured.read_models(body))
+
+    def _list(self, backend: Backend, found: Iterable[ModelInfo]) -> None:
         self._discovered[backend.name] = {info.id: info for info in found}
-        backend.models = {model: model for model in self._discovered[backend.name]}
-        self._index()
+        models = {model: model for model in self._discovered[backend.name]}
+        if models != backend.models:
+            backend.models = models
+            self._index()
 
     def _index(self) -> None:
         served: dict[str, list[Served]] = {}
@@ -114,16 +134,27 @@ class Catalog:
             for model, upstream in backend.models.items():
                 served.setdefault(model, []).append(Served(backend, upstream))
         self._served = served
+        self._availability.changed()
 
 
-async def _ask(backend: Backend) -> list[ModelInfo]:
-    with trio.move_on_after(ASK_TIMEOUT):
+async def _ask(backend: Backend, *, start: bool) -> bytes:
+    """What the server says of its models. start: a managed one is started for it; else its next run is awaited."""
+    if start:
         base = await backend.acquire()
         try:
-            async with await backend.send(base, "GET", backend.provider.models_path) as response:
-                if response.status != 200:
-                    raise UpstreamFailed(f"the server answered {response.status}")
-                return backend.provider.read_models(await response.read())
+            return await _list_at(backend, base)
         finally:
             backend.release()
+    while (running := backend.address()) is None:
+        if backend.managed is not None:
+            await backend.managed.until("ready")
+    return await _list_at(backend, running)
+
+
+async def _list_at(backend: Backend, base: str) -> bytes:
+    with trio.move_on_after(ASK_TIMEOUT):
+        async with await backend.look(base, PROVIDERS[backend.config.type].models_path) as response:
+            if response.status != 200:
+                raise UpstreamFailed(f"the server answered {response.status}")
+            return await response.read()
     raise UpstreamFailed("the server did not answer in time")

@@ -17,7 +17,8 @@ __all__ = ["Outcome"]
 @dataclass(slots=True)
 class Outcome:
     """One attempt's end. error: None when it gave its whole answer. cancelled: its caller left.
-    first_content, total: seconds since the attempt began; first_content is None when none came.
+    first_content, total: seconds since the attempt began; first_content is None when none came. key: the number of
+    the backend's key that was sent.
     """
 
     backend: str
@@ -27,6 +28,7 @@ class Outcome:
     first_content: float | None = None
     total: float = 0.0
     usage: Usage | None = None
+    key: int = 0
 
     @property
     def counts(self) -> bool:

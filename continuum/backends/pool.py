@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.backend import Backend
+from continuum.backends.backend import Availability, Backend
 from continuum.backends.catalog import Catalog
 from continuum.backends.client import UpstreamClient
+from continuum.backends.health import HealthMonitor
 from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Http1Transport, stock_transport
 from continuum.errors import ConfigError, ConfigProblem
@@ -27,11 +28,13 @@ __all__ = ["Pool", "open_pool"]
 
 
 class Pool:
-    """The backends, in the configuration's order, and their catalog of models."""
+    """The backends, in the configuration's order, their catalog of models, and who watches their health."""
 
-    def __init__(self, backends: list[Backend]) -> None:
+    def __init__(self, backends: list[Backend], config: Config, availability: Availability) -> None:
         self.backends = backends
-        self.catalog = Catalog(backends)
+        self.availability = availability
+        self.catalog = Catalog(backends, ttl=config.cache.model_list_ttl, availability=availability)
+        self.monitor = HealthMonitor(backends, config.health_checks)
 
 
 @asynccontextmanager
@@ -41,7 +44,9 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
     Raises ConfigError for certificates that cannot be used.
     """
     context = ssl.create_default_context()
-    pool = Pool([_backend(number, entry, config, context) for number, entry in enumerate(config.backends)])
+    availability = Availability()
+    backends = [_backend(number, entry, config, context, availability) for number, entry in enumerate(config.backends)]
+    pool = Pool(backends, config, availability)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -50,6 +55,7 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
                 if backend.managed is not None:
                     nursery.start_soon(backend.managed.run)
             nursery.start_soon(pool.catalog.run)
+            nursery.start_soon(pool.monitor.run)
             try:
                 yield pool
             except (Exception, KeyboardInterrupt) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
@@ -60,15 +66,26 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
     finally:
         for backend in pool.backends:
             await backend.client.aclose()
+            await backend.side_client.aclose()
 
 
-def _backend(number: int, entry: BackendConfig, config: Config, shared: ssl.SSLContext) -> Backend:
+def _backend(
+    number: int, entry: BackendConfig, config: Config, shared: ssl.SSLContext, availability: Availability
+) -> Backend:
     try:
         context = shared if entry.tls is None else _own_context(entry.tls)
     except (OSError, ssl.SSLError) as fault:
         reason = fault.strerror or "not a usable PEM file"
         raise ConfigError([ConfigProblem(f"cannot be used: {reason}", f"backends.{number}.tls")]) from None
-    return Backend(entry, UpstreamClient(_transport(entry, config, context)), _managed(entry))
+    calls = _transport(entry, config, context, keepalive=config.server.connection_pool_size)
+    looks = _transport(entry, config, context, keepalive=0)  # each on a connection of its own
+    return Backend(
+        entry,
+        UpstreamClient(calls),
+        side_client=UpstreamClient(looks),
+        availability=availability,
+        managed=_managed(entry),
+    )
 
 
 def _own_context(tls: BackendTls) -> ssl.SSLContext:
@@ -81,8 +98,8 @@ def _own_context(tls: BackendTls) -> ssl.SSLContext:
     return context
 
 
-def _transport(entry: BackendConfig, config: Config, context: ssl.SSLContext) -> Transport:
-    keepalive, times = config.server.connection_pool_size, config.timeouts
+def _transport(entry: BackendConfig, config: Config, context: ssl.SSLContext, *, keepalive: int) -> Transport:
+    times = config.timeouts
     if entry.proxy is None and not entry.http2:
         return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
     proxy = entry.proxy.reveal() if entry.proxy is not None else None

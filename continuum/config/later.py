@@ -11,9 +11,6 @@ server.drain_delay
 server.tls
 server.allowed_hosts
 server.trusted_proxies
-backends.*.api_version
-backends.*.deployments
-backends.*.health_check
 backends.*.retry_override
 backends.*.tls
 logging.log_prompts
@@ -21,7 +18,6 @@ rate_limiting
 circuit_breaker
 retry
 timeouts.request.streaming.hold_head
-health_checks
 global_prompts
 fallback
 files
@@ -37,7 +33,7 @@ acp.mcp_servers
 acp.max_turn_requests
 hot_reload
 storage
-cache
+cache.responses
 cors
 tracing
 webui

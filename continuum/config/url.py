@@ -81,6 +81,18 @@ def parse_url(text: str) -> BackendUrl:
     return BackendUrl(f"{parts.scheme}://{place}{path}", parts.scheme, host, port, path, None)
 
 
+def joined(prefix: str, target: str) -> str:
+    """A request's target below a URL's path; what the path's end and the target's beginning share is said once, so
+    that `https://host/v1beta/openai` means what `https://host` does.
+    """
+    segments = prefix.split("/")
+    for start in range(1, len(segments)):
+        tail = "/" + "/".join(segments[start:])
+        if target.startswith(f"{tail}/"):
+            return "/".join(segments[:start]) + target
+    return prefix + target
+
+
 def _unix(parts: SplitResult) -> BackendUrl:
     socket = _path(parts.path)
     if parts.netloc or len(socket) <= 1:

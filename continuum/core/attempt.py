@@ -57,6 +57,7 @@ class Attempt:
         self._server_held = False
         self._base = ""
         self._unfolded = False
+        self._key = 0
 
     @property
     def dialect(self) -> Dialect:
@@ -123,6 +124,7 @@ class Attempt:
                     first_content=self._first_content,
                     total=trio.current_time() - self._began,
                     usage=self.usage,
+                    key=self._key,
                 )
             )
 
@@ -136,7 +138,9 @@ class Attempt:
         call, provider = self._call, self._provider
         streamed = call.stream or provider.always_stream
         body = call.render(provider.dialect, model=self._upstream_model, stream=streamed)
-        self._response = response = await self.backend.send(self._base, "POST", provider.paths[call.operation], body)
+        path = provider.target(provider.paths[call.operation], self._upstream_model, self.backend.config)
+        self._key = self.backend.keys.take(trio.current_time())
+        self._response = response = await self.backend.send(self._base, path, body, self._key)
         if response.status != 200:
             error = provider.dialect.read_error(await response.read_some(_MAX_ERROR_BODY))
             raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))

@@ -56,6 +56,8 @@ def refusal(provider: Provider, status: int, error: ErrorView, wait: float | Non
     said = error.message or answered
     if provider.request_fault(status, error):
         return UpstreamRejected(said, status=400)
+    if provider.credential_fault(status, error):
+        status = 401
     if status >= 500:
         return UpstreamFailed(answered, retry_after=wait)  # its words may be an exception's
     if status == 429:

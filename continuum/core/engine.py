@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import trio
+
 from continuum.backends.catalog import Served
 from continuum.core.attempt import Attempt
 from continuum.core.classify import exhausted, tried
 from continuum.core.plan import Planner
 from continuum.core.reply import Reply
-from continuum.errors import NoBackendAvailable, UpstreamError
+from continuum.core.screen import Screen
+from continuum.errors import NoBackendAvailable, UpstreamDenied, UpstreamError, UpstreamThrottled
 
 if TYPE_CHECKING:
     from continuum.backends.backend import Backend
@@ -32,14 +35,21 @@ class Engine:
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config
         self._planner = Planner(config.routing, pool)
+        self._screen = Screen(pool.availability, panic_threshold=config.health_checks.panic_threshold)
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
         plan = self._planner.plan(call.model)
         passed: list[Backend] = []
         failures: list[tuple[str, UpstreamError]] = []
+        other_keys: list[Backend] = []
+        out = self._screen.out(plan.group.members, trio.current_time())
         while len(failures) < MAX_ATTEMPTS:
-            backend = plan.group.choose(call, passed)
+            backend = plan.group.choose(call, passed, out)
+            if backend is None and other_keys:  # backends that were not tried yet come first
+                passed = [each for each in passed if each not in other_keys]
+                other_keys.clear()
+                backend = plan.group.choose(call, passed, out)
             if backend is None:
                 break
             attempt = Attempt(call, Served(backend, plan.upstream(backend)), self._config.timeouts)
@@ -53,8 +63,16 @@ class Engine:
                 if not fault.retryable:
                     fault.details.update(tried(plan.model, failures))
                     raise
+                if _another_key(backend, fault):
+                    other_keys.append(backend)
             else:
                 return Reply(call, attempt, model=plan.model, attempts=len(failures) + 1)
         if not failures:
             raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
         raise exhausted(plan.model, failures)
+
+
+def _another_key(backend: Backend, fault: UpstreamError) -> bool:
+    """Whether the backend may answer after all: it would not have this key, and another one is not resting."""
+    refused = isinstance(fault, (UpstreamDenied, UpstreamThrottled))
+    return refused and backend.keys.resting(trio.current_time()) is None

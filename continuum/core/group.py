@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from continuum.selection import Candidates, Hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from continuum.backends.backend import Backend
     from continuum.config import Routing
@@ -42,14 +42,14 @@ class Group:
         if found != self.members:
             self.members = found
 
-    def choose(self, call: Call, tried: Sequence[Backend]) -> Backend | None:
-        """One that can take the call now and was not tried; None when there is none."""
-        if not tried:
+    def choose(self, call: Call, tried: Sequence[Backend], out: Collection[Backend] = ()) -> Backend | None:
+        """One that can take the call now, was not tried and is not out; None when there is none."""
+        if not tried and not out:
             usable = _takes_calls
         else:
 
             def usable(backend: Backend) -> bool:
-                return not backend.full and backend not in tried
+                return not backend.full and backend not in out and backend not in tried
 
         return self._strategy.choose(Candidates(self.members, usable), self._hint(call))
 

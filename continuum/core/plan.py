@@ -105,5 +105,5 @@ class _Narrowing:
         self.names = frozenset(rule.backends)
         self.row = STRATEGIES[rule.strategy or routing.selection_strategy]
         named = [backend for backend in backends if backend.name in self.names and backend.config.enabled]
-        unlisted = [backend for backend in named if not backend.config.models]
+        unlisted = [backend for backend in named if not backend.config.entries]
         self.unlisted = Group(unlisted, self.row, routing) if unlisted else None

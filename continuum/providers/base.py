@@ -7,28 +7,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from continuum.chat import Operation
 from continuum.dialects import DIALECTS, Dialect
-from continuum.errors import UpstreamProtocolError
+from continuum.providers.listing import Fingerprint, ModelInfo, no_fingerprint, read_openai_models
 
 if TYPE_CHECKING:
     from continuum.dialects.openai_chat import ErrorView
 
-__all__ = [
-    "Endpoint",
-    "Headers",
-    "Loopback",
-    "ModelInfo",
-    "Provider",
-    "Variables",
-    "bearer",
-    "no_request_fault",
-    "read_openai_models",
-]
+__all__ = ["Endpoint", "Headers", "Loopback", "Provider", "Variables", "bearer", "paths_under"]
 
 Headers = list[tuple[bytes, bytes]]
+
+_OPENAI_PATHS = {Operation.CHAT: "/chat/completions"}
 
 
 class Endpoint(Protocol):
@@ -38,15 +28,14 @@ class Endpoint(Protocol):
     def org_id(self) -> str | None:
         """The organization the key belongs to."""
 
+    @property
+    def api_version(self) -> str | None:
+        """The version of the API that is asked for."""
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """One model a server lists. created: seconds since the epoch, 0 when unknown; context_window in tokens."""
-
-    id: str
-    owned_by: str = ""
-    created: int = 0
-    context_window: int | None = None
+    @property
+    def deployments(self) -> Mapping[str, str]:
+        """Model to deployment."""
+        ...
 
 
 def bearer(key: str) -> Headers:
@@ -54,58 +43,24 @@ def bearer(key: str) -> Headers:
     return [(b"authorization", b"Bearer " + key.encode("latin-1"))]
 
 
+def paths_under(root: str) -> Mapping[Operation, str]:
+    """OpenAI's paths where they do not begin with /v1."""
+    return MappingProxyType({operation: root + path for operation, path in _OPENAI_PATHS.items()})
+
+
 def no_extra_headers(endpoint: Endpoint) -> Headers:  # noqa: ARG001 - the table's signature
     """Most servers want none."""
     return []
 
 
-def no_request_fault(status: int, error: ErrorView) -> bool:  # noqa: ARG001 - the table's signature
-    """Most servers' 5xx are their own."""
+def same_target(path: str, model: str, endpoint: Endpoint) -> str:  # noqa: ARG001 - the table's signature
+    """Most servers find the model in the body."""
+    return path
+
+
+def no_fault(status: int, error: ErrorView) -> bool:  # noqa: ARG001 - the table's signature
+    """Most servers' statuses mean what they say."""
     return False
-
-
-_FAR_FUTURE = 2**40
-"""Seconds since the epoch past which a server talks nonsense."""
-
-
-class _Meta(msgspec.Struct):
-    n_ctx: int | None = None
-
-
-class _Entry(msgspec.Struct):
-    id: str
-    owned_by: str | None = None
-    created: float | None = None
-    max_model_len: int | None = None
-    meta: _Meta | None = None
-
-
-class _Listing(msgspec.Struct):
-    data: list[_Entry]
-
-
-_decode_listing = msgspec.json.Decoder(_Listing).decode
-
-
-def read_openai_models(body: bytes) -> list[ModelInfo]:
-    """`GET /v1/models` as OpenAI, vLLM (max_model_len) and llama.cpp (meta.n_ctx) answer it."""
-    try:
-        entries = _decode_listing(body).data
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UpstreamProtocolError("the backend's list of models cannot be read") from None
-    return [
-        ModelInfo(e.id, e.owned_by or "", _seconds(e.created), _context_window(e))
-        for e in entries
-        if e.id and e.id.isprintable()
-    ]
-
-
-def _seconds(created: float | None) -> int:
-    return int(created) if created and 0 < created < _FAR_FUTURE else 0
-
-
-def _context_window(entry: _Entry) -> int | None:
-    return entry.max_model_len or (entry.meta.n_ctx if entry.meta else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,24 +90,31 @@ class Loopback:
 class Provider:
     """One kind of server.
 
-    default_url: where it lives when the configuration does not say. always_stream: asked for a stream even when
-    the client wants the answer whole. answers_alias: its answers name a model of its own making, so the name that
-    was asked for is written back. request_fault: whether a 5xx of its is really the request's fault. variables,
-    loopback: how a machine without a configuration shows that it has one; the first variable that is set counts.
+    default_url: where it lives when the configuration does not say. paths, models_path, health_path: requests for
+    calls, the list of models and a sign of life, below the backend's URL; target: the path of one call, where it
+    depends on the model (path, upstream model, endpoint). auth_headers, look_headers: the credential in a call, and
+    in a GET where that differs. fingerprint: what tells it when it is not named; detected: it is what it is found
+    to be. always_stream: asked for a stream even when the client wants the answer whole. answers_alias: its answers
+    name a model of its own making, so the name that was asked for is written back. request_fault, credential_fault:
+    whether an error (status, body) is really the request's fault, or the credential's. variables, loopback:
+    how a machine without a configuration shows that it has one; the first variable that is set counts.
     """
 
     name: str
     default_url: str | None = None
     dialect: Dialect = DIALECTS["openai_chat"]
-    paths: Mapping[Operation, str] = field(
-        default_factory=lambda: MappingProxyType({Operation.CHAT: "/v1/chat/completions"})
-    )
+    paths: Mapping[Operation, str] = field(default_factory=lambda: paths_under("/v1"))
     models_path: str = "/v1/models"
     health_path: str = "/v1/models"
+    target: Callable[[str, str, Endpoint], str] = same_target
     read_models: Callable[[bytes], list[ModelInfo]] = read_openai_models
+    fingerprint: Fingerprint = no_fingerprint
+    detected: bool = False
     auth_headers: Callable[[str], Headers] = bearer
+    look_headers: Callable[[str], Headers] | None = None
     extra_headers: Callable[[Endpoint], Headers] = no_extra_headers
-    request_fault: Callable[[int, ErrorView], bool] = no_request_fault
+    request_fault: Callable[[int, ErrorView], bool] = no_fault
+    credential_fault: Callable[[int, ErrorView], bool] = no_fault
     always_stream: bool = False
     answers_alias: bool = False
     variables: tuple[Variables, ...] = ()

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's chat completions and promises nothing else."""
+"""Any server that speaks OpenAI's chat completions: what it promises beyond that, its list of models tells."""
 
 from continuum.providers.base import Loopback, Provider
 
@@ -6,6 +6,7 @@ __all__ = ["PROVIDER"]
 
 PROVIDER = Provider(
     name="generic",
+    detected=True,
     loopback=(
         Loopback(title="Ollama", port=11434, owner="library"),
         Loopback(title="vLLM", port=8000, owner="vllm"),

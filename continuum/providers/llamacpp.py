@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from continuum.dialects.raw import is_object
 from continuum.providers.base import Loopback, Provider
 
 if TYPE_CHECKING:
     from continuum.dialects.openai_chat import ErrorView
+    from continuum.dialects.raw import JsonObject
 
 __all__ = ["PROVIDER"]
 
@@ -20,9 +22,15 @@ def _request_fault(status: int, error: ErrorView) -> bool:
     return status == 500 and "input is not supported" in error.message
 
 
+def _fingerprint(entry: JsonObject) -> bool:
+    meta = entry.get("meta")
+    return entry.get("owned_by") == "llamacpp" or (is_object(meta) and "n_ctx_train" in meta)
+
+
 PROVIDER = Provider(
     name="llamacpp",
     health_path="/health",
+    fingerprint=_fingerprint,
     request_fault=_request_fault,
     always_stream=True,
     answers_alias=True,

@@ -52,8 +52,8 @@ CASES = {
     BACKEND
     + "  - name: a\n    url: http://i": "FILE:4: backends.1.name: must be unique; another backend has this name "
     '(got "a")',
-    BACKEND + "    type: llama": "FILE:4: backends.0.type: must be one of openai, llamacpp, generic; "
-    "did you mean 'llamacpp'? (got \"llama\")",
+    BACKEND + "    type: llama": "FILE:4: backends.0.type: must be one of openai, azure, vllm, ollama, anthropic, "
+    "gemini, llamacpp, generic; did you mean 'ollama'? (got \"llama\")",
     BACKEND + "    weight: 101": "FILE:4: backends.0.weight: must be at most 100 (got 101)",
     BACKEND + "    weight: true": "FILE:4: backends.0.weight: must be a whole number (got true)",
     BACKEND + "    api_key: a\n    api_keys: [b]": "FILE:5: backends.0.api_keys: must not stand beside api_key; "

@@ -22,6 +22,9 @@ ALONE = {
     "status-429": (429, "rate_limit_exceeded"),
 }
 
+# After one of these the backend's key rests: only the first who asks sees it tried.
+RESTS = {"status-401", "status-403", "status-429"}
+
 
 def rows(promise: Promise, *, silent: bool = False) -> list[tuple[str, str]]:
     """Fault and mode of every row that promises this."""
@@ -50,7 +53,7 @@ async def assert_replaced(router: Router, name: str, mode: str) -> None:
         assert received.is_whole()
         assert received.text == TEXT
         assert received.headers["x-continuum-backend"] == GOOD
-        if received.headers["x-continuum-attempts"] == "2":
+        if received.headers["x-continuum-attempts"] == "2" or name in RESTS:
             return
     pytest.fail("the faulty backend was never tried")
 
@@ -61,7 +64,8 @@ async def test_without_another_backend_it_is_told(router: Router, name: str, mod
     status, code = ALONE.get(name, (502, "upstream_error"))
     assert (received.status, received.error["code"]) == (status, code)
     assert received.headers["content-type"].startswith("application/json")
-    assert received.headers.get("retry-after") == ("7" if status == 429 else None)
+    wait = received.headers.get("retry-after")
+    assert (wait is not None and 0 < int(wait) <= 7) if status == 429 else wait is None, "seven seconds from the first"
 
 
 @pytest.mark.parametrize(("name", "mode"), rows(Promise.INTERRUPTED))

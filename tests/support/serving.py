@@ -30,7 +30,8 @@ def backend(url: str, name: str = "alpha", *, models: Sequence[str] = ("test-mod
 
 
 def config(*backends: Mapping[str, Any], **sections: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration on a free port; the other sections as given."""
+    """A configuration on a free port, which leaves the backends alone but for calls; the other sections as given."""
+    sections.setdefault("health_checks", {"enabled": False})
     server = {"bind_address": "127.0.0.1:0", **sections.pop("server", {})}
     return {**sections, "server": server, "backends": [dict(entry) for entry in backends]}
 

@@ -60,6 +60,11 @@ class ManagedServer:
         """Where it is in its life."""
         return self._life.state
 
+    @property
+    def address(self) -> str | None:
+        """Base URL while the server is ready. Reading it is not a use: it keeps nothing running."""
+        return self._running_url or None
+
     async def until(self, *states: State) -> State:
         """Wait until the server is in one of the states; which."""
         while self._life.state not in states:

@@ -7,7 +7,18 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Wit
 
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path, Reload, Section, description
-from continuum.config.types import Credential, Delay, Duration, Secret, Word, matching, one_of, printable, seconds
+from continuum.config.types import (
+    Credential,
+    Delay,
+    Duration,
+    Secret,
+    UrlPath,
+    Word,
+    matching,
+    one_of,
+    printable,
+    seconds,
+)
 from continuum.config.url import PORT_FIELD, Url, parse_url
 from continuum.providers import DEFAULT, PROVIDERS
 
@@ -93,7 +104,7 @@ class HealthCheckOverride(Group):
     """What this backend's health check does differently."""
 
     enabled: bool | None = Field(default=None, description="Whether the backend is probed.")
-    path: Word | None = Field(default=None, description="Path that is probed.")
+    path: UrlPath | None = Field(default=None, description="Path that is probed.")
     interval: Duration | None = Field(default=None, description="Time between probes, in seconds or with a unit.")
     timeout: Duration | None = Field(default=None, description="Time a probe may take, in seconds or with a unit.")
 
@@ -193,8 +204,11 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
 
     @property
     def entries(self) -> list[ModelEntry]:
-        """The configured models, each with the name clients ask for and the name that is sent, both given."""
-        entries = [ModelEntry(id=each) if isinstance(each, str) else each for each in self.models]
+        """The configured models (else those with a deployment), each with the name clients ask for and the name that
+        is sent, both given. Empty: the server is asked.
+        """
+        listed = self.models or list(self.deployments)
+        entries = [ModelEntry(id=each) if isinstance(each, str) else each for each in listed]
         return [ModelEntry(id=each.id, upstream=each.upstream or each.id) for each in entries]
 
     @classmethod

@@ -5,6 +5,9 @@ from pydantic import Field
 from continuum.config.section import Reload, Section
 from continuum.config.types import Duration, UrlPath, seconds
 
+ENDPOINT = "/v1/models"
+"""The default endpoint. It stands for each type's own: not every server has this very path."""
+
 
 class HealthChecks(Section, reload=Reload.GRADUAL):
     """How backends are probed, and when they count as healthy."""
@@ -14,7 +17,10 @@ class HealthChecks(Section, reload=Reload.GRADUAL):
     timeout: Duration = Field(default=seconds("10s"), description="Time a probe may take, in seconds or with a unit.")
     unhealthy_threshold: int = Field(default=3, ge=1, description="Failed probes in a row that make it unhealthy.")
     healthy_threshold: int = Field(default=2, ge=1, description="Good probes in a row that make it healthy again.")
-    endpoint: UrlPath = Field(default="/v1/models", description="Path that is probed.")
+    endpoint: UrlPath = Field(
+        default=ENDPOINT,
+        description="Path that is probed; the default stands for what each type of backend answers best.",
+    )
     warmup_check_interval: Duration = Field(
         default=seconds("1s"), description="Time between probes while a backend warms up, in seconds or with a unit."
     )

@@ -1,0 +1,135 @@
+"""Active health checks: a task per backend that asks it for a sign of life, aside from all traffic."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import trio
+
+from continuum.config.sections.health_checks import ENDPOINT
+from continuum.errors import UpstreamError
+from continuum.providers import PROVIDERS
+from continuum.resilience.health import Probe, read_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from continuum.backends.backend import Backend
+    from continuum.config import HealthChecks
+
+__all__ = ["Checks", "HealthMonitor", "Probed", "probe"]
+
+_log = logging.getLogger("continuum.backends")
+
+SECONDS: Final = 1.0
+FIRST_WITHIN: Final = 0.5 * SECONDS
+"""The first probes of all backends are spread over this time."""
+
+_JITTER: Final = 0.1
+"""Share of an interval by which a pause is longer or shorter, so that many routers do not ask in step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How one backend is probed: the section, and what its own `health_check` says otherwise. Times in seconds."""
+
+    enabled: bool
+    path: str
+    chosen: bool
+    interval: float
+    timeout: float
+
+    @classmethod
+    def of(cls, backend: Backend, section: HealthChecks) -> Checks:
+        """chosen: somebody named the path. Else it is the one of the configured type: what a server was found to be
+        does not change what it is asked.
+        """
+        own = backend.config.health_check
+        path = own.path if own is not None else None
+        if path is None and section.endpoint != ENDPOINT:
+            path = section.endpoint
+        enabled = own.enabled if own is not None else None
+        return cls(
+            enabled=backend.config.enabled and (section.enabled if enabled is None else enabled),
+            path=path or PROVIDERS[backend.config.type].health_path,
+            chosen=path is not None,
+            interval=(own.interval if own is not None else None) or section.interval,
+            timeout=(own.timeout if own is not None else None) or section.timeout,
+        )
+
+
+class Probed(NamedTuple):
+    """One probe's result; said: what the server did, in words."""
+
+    found: Probe
+    said: str
+
+
+async def probe(backend: Backend, base: str, checks: Checks) -> Probed:
+    """Ask once. Never raises for what the server does."""
+    with trio.move_on_after(checks.timeout):
+        try:
+            async with await backend.look(base, checks.path) as response:
+                found = read_status(response.status, chosen=checks.chosen)
+                if found is Probe.PASSED:
+                    await response.read()
+                return Probed(found, f"it answers {response.status}")
+        except UpstreamError as fault:
+            return Probed(Probe.FAILED, fault.message)
+    return Probed(Probe.FAILED, f"no answer in {checks.timeout:g} s")
+
+
+class HealthMonitor:
+    """Keeps the health of all backends. `run` lives until cancelled."""
+
+    def __init__(self, backends: Sequence[Backend], section: HealthChecks) -> None:
+        self._section = section
+        self._watched = [(backend, Checks.of(backend, section)) for backend in backends]
+        self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
+
+    async def run(self) -> None:
+        """Ask every backend again and again."""
+        async with trio.open_nursery() as nursery:
+            for backend, checks in self._watched:
+                if checks.enabled:
+                    nursery.start_soon(self._watch, backend, checks)
+
+    async def _watch(self, backend: Backend, checks: Checks) -> None:
+        await self._pause(backend, self._random.uniform(0, min(FIRST_WITHIN, checks.interval)))
+        while True:
+            base = backend.address()
+            if base is None:
+                await self._until_running(backend)
+                continue
+            probed = await probe(backend, base, checks)
+            if base == backend.address():  # else it was stopped meanwhile, on purpose
+                self._observe(backend, probed)
+            pause = backend.health.pause(checks.interval, self._section)
+            await self._pause(backend, pause * self._random.uniform(1 - _JITTER, 1 + _JITTER))
+
+    async def _pause(self, backend: Backend, pause: float) -> None:
+        """Wait; for a managed server no longer than it runs."""
+        backend.health.next_probe = trio.current_time() + pause
+        with trio.move_on_after(pause):
+            if backend.managed is None:
+                await trio.sleep_forever()
+            else:
+                await backend.managed.until("stopped", "starting", "backoff")
+
+    async def _until_running(self, backend: Backend) -> None:
+        """What is known of a managed server ends with its process; the next one is asked as soon as it is ready."""
+        if backend.health.reset():
+            backend.availability.changed()
+        if backend.managed is not None:
+            await backend.managed.until("ready")
+
+    def _observe(self, backend: Backend, probed: Probed) -> None:
+        health, before = backend.health, backend.health.state
+        if not health.observe(probed.found, self._section, trio.current_time()):
+            return
+        backend.availability.changed()
+        say = _log.info if health.usable else _log.warning
+        say("backend %s is %s, was %s: %s", backend.name, health.state, before, probed.said)
