@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible upstream on a real socket: what it answers, and how it fails, is data.
+"""A scripted upstream on a real socket, with the face of any vendor: what it answers, and how it fails, is data.
 
     async with open_upstream() as upstream:
         upstream.push(Stream(("Hel", Wait(gate), "lo")), FAULTS["cut-by-reset"].answer)
@@ -10,6 +10,7 @@ From a shell, to rehearse a set-up: `python -m continuum.testing.upstream --faul
 """
 
 from .answers import Answer, Completion, FirstOnly, HeadThen, Plain, Raw, Stream, ToolCall
+from .faces import FACES, Face
 from .faults import FAULTS, Fault, Promise, fault_of
 from .openai import WORDS
 from .request import Request
@@ -18,12 +19,14 @@ from .steps import END, Close, Hang, Pause, Reset, Send, Step, Wait, stream_data
 
 __all__ = [
     "END",
+    "FACES",
     "FAULTS",
     "WORDS",
     "Answer",
     "Close",
     "Completion",
     "Connection",
+    "Face",
     "Fault",
     "FirstOnly",
     "Hang",

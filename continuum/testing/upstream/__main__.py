@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import trio
 
 from .answers import Answer, Completion
+from .faces import FACES
 from .faults import FAULTS, fault_of
 from .request import Request
 from .server import open_upstream
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("continuum.testing.upstream", description=DESCRIPTION)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--fault", choices=FAULTS, metavar="NAME", help="fail every chat request in this way")
+    parser.add_argument("--face", choices=FACES, default="openai", help="whose server it looks like")
     parser.add_argument("--model", action="append", help="an id for /v1/models; may be repeated")
     parser.add_argument("--gap", type=float, default=0.0, metavar="SECONDS", help="pause before each further word")
     parser.add_argument("--list", action="store_true", help="print the table of faults")
@@ -48,7 +50,9 @@ async def _serve(options: argparse.Namespace) -> None:
     listens = options.fault is None or FAULTS[options.fault].listens
     models = options.model or ["test-model"]
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_upstream(script, models=models, port=options.port, listens=listens) as upstream:
+        async with open_upstream(
+            script, models=models, face=options.face, port=options.port, listens=listens
+        ) as upstream:
             print(upstream.url, flush=True)  # noqa: T201 - the command's output
             await anext(signals)
 

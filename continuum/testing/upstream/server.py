@@ -5,19 +5,17 @@ import struct
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 import trio
 
-from . import openai
 from .answers import Answer, Completion, Plain
+from .faces import FACES, Face
 from .faults import fault_of
 from .reading import Incoming, MalformedRequest
 from .request import Request
 from .steps import Close, Hang, Pause, Reset, Send, Step, Wait
 
 HOST = "127.0.0.1"
-CHAT_PATH = "/v1/chat/completions"
 
 Script = Callable[[Request], Answer]
 """Decides on the answer to one chat request, when nothing was pushed for it."""
@@ -40,18 +38,24 @@ class Connection:
 
 
 class Upstream:
-    """A running scripted upstream: its address, its script, and all it has received."""
+    """A running scripted upstream: its address, its script, and all it has received.
 
-    def __init__(self, port: int, script: Script, models: Sequence[str]) -> None:
+    pages: path to what a GET of it is answered with instead of the face's own page.
+    """
+
+    def __init__(self, port: int, script: Script, models: Sequence[str], face: Face) -> None:
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
         self.script = script
         self.models = tuple(models)
+        self.face = face
+        self.pages: dict[str, Answer] = {}
         self.requests: list[Request] = []
         self.connections: list[Connection] = []
         self._pushed: list[Answer] = []
         self._calls_sent, self._calls = trio.open_memory_channel[Request](2**20)
+        self._looks_sent, self._looks = trio.open_memory_channel[Request](2**20)
         self._accepting: trio.CancelScope | None = None
         self._down = trio.Event()
 
@@ -73,6 +77,15 @@ class Upstream:
         """Wait for the next chat request that was not handed out yet."""
         return await self._calls.receive()
 
+    @property
+    def looks(self) -> list[Request]:
+        """The other requests: model lists and probes."""
+        return [request for request in self.requests if request.method != "POST"]
+
+    async def next_look(self) -> Request:
+        """Wait for the next model list or probe that was not handed out yet."""
+        return await self._looks.receive()
+
     async def serve(self, nursery: trio.Nursery) -> None:
         """Start to listen; connections live in the nursery."""
         await nursery.start(self._accept, nursery)
@@ -90,8 +103,8 @@ class Upstream:
     def close(self) -> None:
         """Give the port back."""
         self._socket.close()
-        self._calls_sent.close()
-        self._calls.close()
+        for channel in (self._calls_sent, self._calls, self._looks_sent, self._looks):
+            channel.close()
 
     async def _accept(self, nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
         self._socket.listen(1024)
@@ -138,8 +151,7 @@ class Upstream:
             at=trio.current_time(),
         )
         self.requests.append(request)
-        if request.method == "POST":
-            self._calls_sent.send_nowait(request)
+        (self._calls_sent if request.method == "POST" else self._looks_sent).send_nowait(request)
         return request
 
     async def _answer(self, request: Request, connection: Connection, incoming: Incoming) -> bool:
@@ -161,15 +173,12 @@ class Upstream:
         return self._choose(request).steps(request)
 
     def _choose(self, request: Request) -> Answer:
-        match request.method, request.path:
-            case "GET", "/v1/models":
-                return Plain(openai.models(self.models))
-            case "GET", "/health":
-                return Plain({"status": "ok"})
-            case "POST", path if path == CHAT_PATH:
-                return self._pushed.pop(0) if self._pushed else self.script(request)
-            case _:
-                return Plain(b"", HTTPStatus.NOT_FOUND)
+        if request.method == "POST":
+            if not self.face.chat.fullmatch(request.path):
+                return Plain(b"", 404)
+            return self._pushed.pop(0) if self._pushed else self.script(request)
+        page = self.face.pages(self.models).get(request.path)
+        return self.pages.get(request.path) or Plain(b"" if page is None else page, 404 if page is None else 200)
 
 
 @asynccontextmanager
@@ -177,15 +186,16 @@ async def open_upstream(
     script: Script | Answer | None = None,
     *,
     models: Sequence[str] = ("test-model",),
+    face: str = "openai",
     port: int = 0,
     listens: bool = True,
 ) -> AsyncGenerator[Upstream]:
-    """A scripted upstream for as long as the block lasts; port 0 takes a free one.
+    """A scripted upstream for as long as the block lasts; port 0 takes a free one. face: a row of FACES.
 
     `script` is one answer for every chat request, or a function that decides. An upstream that does not `listen`
     refuses connections while its port stays taken.
     """
-    upstream = Upstream(port, _as_script(script), models)
+    upstream = Upstream(port, _as_script(script), models, FACES[face])
     try:
         async with trio.open_nursery() as nursery:
             if listens:

@@ -1,0 +1,100 @@
+"""States of health, over an invented clock."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from continuum.config import HealthChecks
+from continuum.resilience.health import Health, HealthState, Probe, read_status
+
+P, A, W, F = Probe.PASSED, Probe.ALIVE, Probe.WARMING, Probe.FAILED
+SECTION = HealthChecks.model_validate({"max_warmup_duration": "10s"})
+
+
+def after(*probes: Probe, step: float = 1.0) -> HealthState:
+    health = Health()
+    for number, probe in enumerate(probes):
+        health.observe(probe, SECTION, number * step)
+    return health.state
+
+
+@pytest.mark.parametrize(
+    ("probes", "state"),
+    [
+        ([], "unknown"),
+        ([P], "healthy"),
+        ([F], "unhealthy"),
+        ([W], "warming_up"),
+        ([A], "unknown"),
+        ([P, F, F], "healthy"),
+        ([P, F, F, F], "unhealthy"),
+        ([P, F, F, P, F, F], "healthy"),
+        ([A, F, F], "unknown"),
+        ([A, F, F, F], "unhealthy"),
+        ([F, P], "unhealthy"),
+        ([F, P, P], "healthy"),
+        ([F, P, F, P], "unhealthy"),
+        ([F, A, A], "unknown"),
+        ([P, A, A], "healthy"),
+        ([P, W], "warming_up"),
+        ([W, P], "healthy"),
+        ([W, F], "warming_up"),
+        ([W, F, F, F], "unhealthy"),
+        ([F, W], "warming_up"),
+        ([F, W, P], "healthy"),
+        ([W] * 10, "warming_up"),
+        ([W] * 11, "unhealthy"),
+        ([W] * 20, "unhealthy"),
+        ([*[W] * 11, P, P], "healthy"),
+    ],
+)
+def test_what_probes_make_of_a_server(probes: list[Probe], state: HealthState) -> None:
+    assert after(*probes) == state
+
+
+def test_another_process_is_another_server() -> None:
+    health = Health()
+    health.observe(F, SECTION, 0)
+    assert health.reset()
+    assert not health.reset()
+    assert health.state == "unknown"
+    health.observe(F, SECTION, 1)
+    assert health.state == "unhealthy", "again the first probe decides"
+
+
+def test_only_a_server_that_warms_up_is_asked_more_often() -> None:
+    health = Health()
+    assert health.pause(30, SECTION) == 30
+    health.observe(W, SECTION, 0)
+    assert health.pause(30, SECTION) == 1
+    assert health.pause(0.5, SECTION) == 0.5
+    health.observe(P, SECTION, 1)
+    assert health.pause(30, SECTION) == 30
+
+
+@given(st.lists(st.sampled_from(Probe)))
+def test_whatever_came_before_thresholds_hold(probes: list[Probe]) -> None:
+    assert after(*probes, F, F, F) == "unhealthy"
+    assert after(*probes, P, P) == "healthy"
+    assert after(*probes, A, A) in ("unknown", "healthy")
+    assert after(*probes, P, P, F, F) == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("status", "chosen", "found"),
+    [
+        (200, False, P),
+        (204, False, P),
+        (503, False, W),
+        (401, True, A),
+        (403, False, A),
+        (429, False, A),
+        (404, False, A),
+        (404, True, F),
+        (302, False, F),
+        (400, False, F),
+        (500, False, F),
+    ],
+)
+def test_what_a_status_says(status: int, *, chosen: bool, found: Probe) -> None:
+    assert read_status(status, chosen=chosen) is found
