@@ -19,16 +19,16 @@ __all__ = ["Instance", "open_instance"]
 
 
 class Instance:
-    """What a transport needs: the configuration in force, the engine, and the models there are."""
+    """What a transport needs: the configuration in force, the engine over its pool, and the models there are."""
 
     def __init__(self, config: Config, pool: Pool) -> None:
         self.config = config
         self.engine = Engine(config, pool)
-        self._pool = pool
+        self.pool = pool
 
     def models(self) -> list[ModelInfo]:
         """Every model and alias known now, in the configuration's order."""
-        found = {info.id: info for info in self._pool.catalog.models()}
+        found = {info.id: info for info in self.pool.catalog.models()}
         for alias, target in self.config.routing.aliases.items():
             if target in found:
                 found.setdefault(alias, ModelInfo(alias, "continuum", found[target].created))

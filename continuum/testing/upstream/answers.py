@@ -40,7 +40,7 @@ class Raw:
 class Plain:
     """A whole response: JSON or bytes, with its length declared."""
 
-    body: Mapping[str, Any] | bytes
+    body: Mapping[str, Any] | Sequence[Any] | bytes
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     before: tuple[Step, ...] = ()
