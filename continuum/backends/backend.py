@@ -37,10 +37,20 @@ class Availability:
 
     def __init__(self) -> None:
         self.count = 0
+        self._change: trio.Event | None = None
 
     def changed(self) -> None:
         """What was concluded from the state before does not hold any longer."""
         self.count += 1
+        change, self._change = self._change, None
+        if change is not None:
+            change.set()
+
+    async def next_change(self) -> None:
+        """Wait for the next time."""
+        if self._change is None:
+            self._change = trio.Event()
+        await self._change.wait()
 
 
 class Backend:

@@ -97,7 +97,8 @@ class Upstream:
         self._accepting.cancel()
         await self._down.wait()
         for connection in self.connections:
-            _reset(connection)
+            if connection.stream.socket.fileno() >= 0:
+                _reset(connection)
         self._socket = _bound(self.port)
 
     def close(self) -> None:
