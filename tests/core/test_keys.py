@@ -41,8 +41,11 @@ def key_of(request: Request) -> str:
     return (request.header("authorization") or "").removeprefix("Bearer ")
 
 
-def by_key(**answers: Answer) -> Any:
-    return lambda request: answers.get(key_of(request), Completion())
+def by_key(**answers: Answer) -> Script:
+    def script(request: Request) -> Answer:
+        return answers.get(key_of(request), Completion())
+
+    return script
 
 
 @pytest.mark.parametrize("refusal", [REFUSED, FORBIDDEN, THROTTLED])

@@ -48,18 +48,15 @@ def test_an_alias_does_not_hide_llama_cpp() -> None:
     assert found is PROVIDERS["llamacpp"]
 
 
-@pytest.mark.parametrize(
-    ("value", "ids"),
-    [
-        ({"data": None}, []),
-        ([{"id": "bare"}], ["bare"]),
-        ({"data": [{"id": "odd", "owned_by": 7, "created": "soon", "meta": [], "max_model_len": True}]}, ["odd"]),
-        (
-            {"data": [{"id": "a", "created": 1.7e9}, {"id": ""}, {"id": 3}, "text", {"name": "x"}, {"id": "b\r\nc"}]},
-            ["a"],
-        ),
-    ],
-)
+ODD: list[tuple[Any, list[str]]] = [
+    ({"data": None}, []),
+    ([{"id": "bare"}], ["bare"]),
+    ({"data": [{"id": "odd", "owned_by": 7, "created": "soon", "meta": [], "max_model_len": True}]}, ["odd"]),
+    ({"data": [{"id": "a", "created": 1.7e9}, {"id": ""}, {"id": 3}, "text", {"name": "x"}, {"id": "b\r\nc"}]}, ["a"]),
+]
+
+
+@pytest.mark.parametrize(("value", "ids"), ODD)
 def test_odd_lists_are_read_as_far_as_they_go(value: Any, ids: list[str]) -> None:
     assert [info.id for info in read_openai_models(json.dumps(value).encode())] == ids
 

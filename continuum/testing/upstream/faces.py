@@ -46,7 +46,7 @@ def _llamacpp(models: Iterable[str]) -> Pages:
 
 def _ollama(models: Iterable[str]) -> Pages:
     names = list(models)
-    tags = [{"name": name, "model": name, "modified_at": PULLED, "size": 1, "details": {}} for name in names]
+    tags: list[dict[str, Any]] = [{"name": name, "model": name, "modified_at": PULLED, "size": 1} for name in names]
     listing = _entries(names, "library")
     return {"/v1/models": {**listing, "data": listing["data"] or None}, "/api/tags": {"models": tags}}
 
