@@ -85,7 +85,7 @@ class Backend:
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
-        self._placed = ""
+        self._placed: str = ""
         self._origin: Origin
         self._prefix = ""
         self.adopt(PROVIDERS[config.type])

@@ -105,7 +105,8 @@ class Catalog:
                 told = ""
             except ContinuumError as fault:
                 if fault.message != told:  # once, not at every look
-                    _log.warning("backend %s: models not listed: %s", backend.name, fault.message)
+                    say = _log.warning if listed else _log.debug  # nobody misses what is configured
+                    say("backend %s: models not listed: %s", backend.name, fault.message)
                 told = fault.message
             if listed:
                 self._asked[backend.name].set()
@@ -117,7 +118,7 @@ class Catalog:
             found = detect(body) or configured
             if found is not backend.provider:
                 backend.adopt(found)
-                _log.info("backend %s is treated as of type %s", backend.name, found.name)
+                _log.debug("backend %s is treated as of type %s", backend.name, found.name)
         if backend.name in self._asked:
             self._list(backend, configured.read_models(body))
 

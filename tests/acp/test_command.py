@@ -16,9 +16,12 @@ INITIALIZE = b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocol
 SESSION = b'{"jsonrpc":"2.0","id":1,"method":"session/new","params":{"cwd":"/"}}\n'
 
 
+QUIET = "health_checks: {enabled: false}\n"  # what is printed is looked at, and nothing else is to be printed
+
+
 def write_config(folder: Path, url: str) -> Path:
     path = folder / "continuum.yaml"
-    path.write_text(f"backends: [{{name: b, type: generic, url: '{url}/v1', models: [test-model]}}]\n", "utf-8")
+    path.write_text(f"backends: [{{name: b, type: generic, url: '{url}/v1', models: [test-model]}}]\n{QUIET}", "utf-8")
     return path
 
 

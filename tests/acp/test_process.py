@@ -28,7 +28,10 @@ def load():
     {load}
     import continuum.config
     return continuum.config.from_mapping(
-        {{"backends": [{{"name": "b", "type": "generic", "url": "http://127.0.0.1:9/v1", "models": ["m"]}}]}}
+        {{
+            "backends": [{{"name": "b", "type": "generic", "url": "http://127.0.0.1:9/v1", "models": ["m"]}}],
+            "health_checks": {{"enabled": False}},
+        }}
     )
 
 sys.exit(main(in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting))

@@ -13,7 +13,7 @@ from continuum.core import Call
 from continuum.errors import AttemptsExhausted, RateLimited
 from continuum.resilience.keys import Rest
 from continuum.runtime import Instance, open_instance
-from continuum.testing.upstream import Answer, Completion, Plain, Request, open_upstream, openai
+from continuum.testing.upstream import Answer, Completion, Plain, Request, Script, open_upstream, openai
 
 REFUSED = Plain(openai.error("Incorrect API key provided.", "authentication_error"), 401)
 FORBIDDEN = Plain(openai.error("Not with this key.", "permission_error"), 403)

@@ -11,6 +11,7 @@ from serving import Router, backend, config, open_router
 from continuum.testing.upstream import Completion, Plain, Request, open_upstream, openai
 
 LIST = "/v1/models"
+TELLING = {"level": "debug"}
 QUICK = {"interval": "50ms", "warmup_check_interval": "50ms"}
 KEYS = ["sk-planted-first-key-1234", "sk-planted-second-key-5678"]
 
@@ -21,7 +22,7 @@ async def logged(router: Router, pattern: str) -> None:
 
 async def test_a_backend_that_falls_ill_is_left_out_until_it_is_well(tmp_path: Path) -> None:
     async with open_upstream() as ill, open_upstream() as good:
-        configuration = config(backend(ill.url, "ill"), backend(good.url, "good"), health_checks=QUICK)
+        configuration = config(backend(ill.url, "ill"), backend(good.url, "good"), health_checks=QUICK, logging=TELLING)
         async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
             await logged(router, "backend ill is healthy")
             ill.pages[LIST] = Plain(openai.error("Broken."), 500)
@@ -71,7 +72,7 @@ async def test_a_refused_key_is_not_seen_by_clients(tmp_path: Path, status: int)
 @pytest.mark.parametrize(("face", "kind"), [("ollama", "ollama"), ("vllm", "vllm"), ("llamacpp", "llamacpp")])
 async def test_a_server_is_known_by_its_face(tmp_path: Path, face: str, kind: str) -> None:
     async with open_upstream(face=face, models=["found"]) as upstream:
-        configuration = config(backend(upstream.url, models=(), type="generic"))
+        configuration = config(backend(upstream.url, models=(), type="generic"), logging=TELLING)
         async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
             await logged(router, f"backend alpha is treated as of type {kind}")
             listed: Any = (await client.get("/v1/models")).json()
