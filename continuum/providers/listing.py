@@ -66,8 +66,13 @@ def read_entries(body: bytes, key: str = "data") -> list[JsonObject]:
 
 
 def read_openai_models(body: bytes) -> list[ModelInfo]:
-    """`GET /v1/models` as OpenAI, vLLM (max_model_len) and llama.cpp (meta.n_ctx) answer it."""
-    return [_info(entry) for entry in read_entries(body) if is_model_id(entry.get("id"))]
+    """`GET /v1/models` as OpenAI, vLLM (max_model_len) and llama.cpp (meta.n_ctx) answer it. Raises
+    UpstreamProtocolError, also for a list of something else.
+    """
+    entries = read_entries(body)
+    if entries and not any("id" in entry for entry in entries):
+        raise _unreadable()
+    return [_info(entry) for entry in entries if is_model_id(entry.get("id"))]
 
 
 def is_model_id(value: object) -> TypeGuard[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from continuum.errors import UpstreamProtocolError
 from continuum.providers import ModelInfo
-from continuum.providers.base import read_openai_models
+from continuum.providers.listing import read_openai_models
 
 
 @pytest.mark.parametrize(
