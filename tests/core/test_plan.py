@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from continuum.backends.backend import Backend
+from continuum.backends.backend import Availability, Backend
 from continuum.backends.catalog import Served
 from continuum.backends.client import UpstreamClient
 from continuum.backends.pool import Pool
@@ -49,7 +49,10 @@ class Backends:
 def rig(count: int, **routing: Any) -> tuple[Planner, Listing, list[Backend]]:
     entries = [{"name": f"b{number}", "url": "http://127.0.0.1:9", "models": ["m"]} for number in range(count)]
     config = from_mapping({"backends": entries, "routing": routing})
-    made: list[Backend] = [Watched(entry, cast("UpstreamClient", None)) for entry in config.backends]
+    client, availability = cast("UpstreamClient", None), Availability()
+    made: list[Backend] = [
+        Watched(entry, client, side_client=client, availability=availability) for entry in config.backends
+    ]
     listing = Listing({"m": [Served(backend, "m") for backend in made]})
     return Planner(config.routing, cast("Pool", Backends(made, listing))), listing, made
 

@@ -1,4 +1,4 @@
-"""Who may be tried: by health, rests and fullness, concluded once and kept."""
+"""Who is not to be tried, by health and rests: concluded once and kept."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import trio
 
 from continuum.backends.pool import Pool, open_pool
 from continuum.config import from_mapping
-from continuum.core.candidates import Candidates
-from continuum.core.plan import plan
+from continuum.core.screen import Screen
 from continuum.errors import NoBackendAvailable
 from continuum.resilience.health import Probe
 from continuum.resilience.keys import Rest
@@ -26,8 +25,9 @@ def backends(count: int, **more: Any) -> Any:
     return open_pool(from_mapping({"backends": listed, **SECTIONS}))
 
 
-def names(pool: Pool, candidates: Candidates, *, at: float = 0.0) -> list[str]:
-    return [served.name for served in candidates.of(plan("m", {}, pool.catalog), at)]
+def names(pool: Pool, screen: Screen, *, at: float = 0.0) -> list[str]:
+    out = screen.out(pool.backends, at)
+    return [backend.name for backend in pool.backends if backend not in out]
 
 
 def fell_ill(pool: Pool, *numbers: int) -> None:
@@ -41,13 +41,13 @@ def fell_ill(pool: Pool, *numbers: int) -> None:
 
 async def test_an_unhealthy_backend_is_no_candidate() -> None:
     async with backends(3) as pool:
-        candidates = Candidates(pool.availability, panic_threshold=0)
-        assert names(pool, candidates) == ["b0", "b1", "b2"]
+        screen = Screen(pool.availability, panic_threshold=0)
+        assert names(pool, screen) == ["b0", "b1", "b2"]
         fell_ill(pool, 1)
-        assert names(pool, candidates) == ["b0", "b2"]
+        assert names(pool, screen) == ["b0", "b2"]
         fell_ill(pool, 0, 2)
         with pytest.raises(NoBackendAvailable, match="unhealthy") as caught:
-            names(pool, candidates, at=trio.current_time())
+            names(pool, screen, at=trio.current_time())
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 5
     assert caught.value.details["candidates"] == dict.fromkeys(("b0", "b1", "b2"), "unhealthy")
@@ -56,54 +56,55 @@ async def test_an_unhealthy_backend_is_no_candidate() -> None:
 @pytest.mark.parametrize(("threshold", "usable"), [(0.0, 1), (0.25, 1), (0.26, 4), (1.0, 4)])
 async def test_below_the_panic_threshold_health_is_ignored(threshold: float, usable: int) -> None:
     async with backends(4) as pool:
-        candidates = Candidates(pool.availability, panic_threshold=threshold)
+        screen = Screen(pool.availability, panic_threshold=threshold)
         fell_ill(pool, 0, 1, 2)
-        assert len(names(pool, candidates)) == usable
+        assert len(names(pool, screen)) == usable
 
 
 async def test_in_panic_all_may_be_ill() -> None:
     async with backends(2) as pool:
         fell_ill(pool, 0, 1)
-        assert len(names(pool, Candidates(pool.availability, panic_threshold=0.1))) == 2
+        assert len(names(pool, Screen(pool.availability, panic_threshold=0.1))) == 2
 
 
 async def test_a_rest_ends_by_itself() -> None:
     async with backends(2, api_key="k") as pool:
-        candidates = Candidates(pool.availability, panic_threshold=0)
+        screen = Screen(pool.availability, panic_threshold=0)
         pool.backends[0].keys.rest(0, Rest.THROTTLED, 100, 7)
         pool.availability.changed()
-        assert names(pool, candidates, at=100) == ["b1"]
-        assert names(pool, candidates, at=106.9) == ["b1"]
-        assert names(pool, candidates, at=107) == ["b0", "b1"]
+        assert names(pool, screen, at=100) == ["b1"]
+        assert names(pool, screen, at=106.9) == ["b1"]
+        assert names(pool, screen, at=107) == ["b0", "b1"]
 
 
-async def test_a_full_backend_is_passed_over_until_it_is_not() -> None:
-    async with backends(2, max_in_flight=1) as pool:
-        candidates = Candidates(pool.availability, panic_threshold=0)
-        pool.backends[0].in_flight = 1
-        assert names(pool, candidates) == ["b1"]
-        pool.backends[1].in_flight = 1
-        with pytest.raises(NoBackendAvailable, match="limit"):
-            names(pool, candidates)
-        pool.backends[0].in_flight = 0
-        assert names(pool, candidates) == ["b0"]
+async def test_where_all_keys_are_denied_they_are_tried() -> None:
+    async with backends(2, api_key="k") as pool:
+        screen = Screen(pool.availability, panic_threshold=0)
+        pool.backends[0].keys.rest(0, Rest.DENIED, 0)
+        pool.availability.changed()
+        assert names(pool, screen) == ["b1"]
+        pool.backends[1].keys.rest(0, Rest.DENIED, 0)
+        pool.availability.changed()
+        assert names(pool, screen) == ["b0", "b1"]
 
 
 async def test_the_conclusion_is_kept_while_nothing_changes() -> None:
-    """One list for every call: what a call costs does not depend on how many backends there are."""
+    """One set for every call: what a call costs does not depend on how many backends there are."""
     async with backends(50) as pool:
-        candidates = Candidates(pool.availability, panic_threshold=0)
-        chosen = plan("m", {}, pool.catalog)
-        first = candidates.of(chosen, 0)
-        assert candidates.of(chosen, 1e9) is first
+        screen = Screen(pool.availability, panic_threshold=0)
+        fell_ill(pool, 7)
+        first = screen.out(pool.backends, 0)
+        assert screen.out(pool.backends, 1e9) is first
         pool.availability.changed()
-        assert candidates.of(chosen, 0) is not first
+        assert screen.out(pool.backends, 0) is not first
+        assert {backend.name for backend in first} == {"b7"}
 
 
-async def test_a_pinned_backend_is_judged_alone() -> None:
+async def test_each_group_is_judged_alone() -> None:
     async with backends(2) as pool:
-        candidates = Candidates(pool.availability, panic_threshold=0)
+        screen = Screen(pool.availability, panic_threshold=0)
         fell_ill(pool, 1)
-        assert len(candidates.of(plan("b0/m", {}, pool.catalog), 0)) == 1
+        well, ill = pool.backends[:1], pool.backends[1:]
+        assert screen.out(well, 0) == frozenset()
         with pytest.raises(NoBackendAvailable):
-            candidates.of(plan("b1/m", {}, pool.catalog), 0)
+            screen.out(ill, 0)
