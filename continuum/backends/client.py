@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import zlib
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import trio
 
 from continuum.errors import UpstreamError, UpstreamProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from continuum.backends.transport import Incoming, Origin, Transport
     from continuum.providers import Headers
 
@@ -24,6 +22,8 @@ MAX_BODY = 32 * 1024 * 1024
 _DRAIN_TIMEOUT = 0.5
 """Seconds a complete answer gets to end its framing, so that its connection can be used again."""
 
+_UNDECODABLE = "the backend's answer cannot be decoded"
+
 _GZIP_OR_ZLIB = 47
 """zlib's window bits for "find out which"."""
 
@@ -33,7 +33,7 @@ class UpstreamResponse:
 
     def __init__(self, incoming: Incoming) -> None:
         self._incoming = incoming
-        self._decode = _decoder(incoming.headers.get("content-encoding", ""))
+        self._coding = _coding(incoming.headers.get("content-encoding", ""))
         self._ended = False
         self._ahead = b""
         self.status = incoming.status
@@ -54,16 +54,18 @@ class UpstreamResponse:
             ahead, self._ahead = self._ahead, b""
             return ahead
         while piece := await self._incoming.receive():
-            if self._decode is None:
+            if self._coding is None:
                 return piece
             try:
-                decoded = self._decode(piece, MAX_BODY + 1)
+                decoded = self._coding.decompress(piece, MAX_BODY + 1)
             except zlib.error:
-                raise UpstreamProtocolError("the backend's answer cannot be decoded") from None
+                raise UpstreamProtocolError(_UNDECODABLE) from None
             if len(decoded) > MAX_BODY:
                 raise UpstreamProtocolError("the backend's answer is too large")
             if decoded:
                 return decoded
+        if self._coding is not None and not self._coding.eof:
+            raise UpstreamProtocolError(_UNDECODABLE)
         self._ended = True
         return b""
 
@@ -114,13 +116,20 @@ class UpstreamResponse:
         await self.aclose()
 
 
-def _decoder(encoding: str) -> Callable[[bytes, int], bytes] | None:
+class _Coding(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _coding(encoding: str) -> _Coding | None:
     """Encodings are never asked for; gzip and deflate are read all the same."""
     match encoding.strip().lower():
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
-            return zlib.decompressobj(_GZIP_OR_ZLIB).decompress
+            return zlib.decompressobj(_GZIP_OR_ZLIB)
         case _:
             raise UpstreamProtocolError("the backend's answer is encoded in a way that was not asked for")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,14 @@ from continuum.backends.catalog import Catalog
 from continuum.backends.client import UpstreamClient
 from continuum.backends.health import HealthMonitor
 from continuum.backends.managed import ManagedServer
-from continuum.backends.transport import Http1Transport, stock_transport
-from continuum.errors import ConfigError, ConfigProblem
+from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
+from continuum.config.url import PORT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from continuum.backends.transport import Transport
     from continuum.config import BackendConfig, Config
-    from continuum.config.sections.backends import BackendTls
 
 __all__ = ["Pool", "open_pool"]
 
@@ -43,9 +41,9 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
 
     Raises ConfigError for certificates that cannot be used.
     """
-    context = ssl.create_default_context()
+    contexts = Contexts()
     availability = Availability()
-    backends = [_backend(number, entry, config, context, availability) for number, entry in enumerate(config.backends)]
+    backends = [_backend(number, entry, config, contexts, availability) for number, entry in enumerate(config.backends)]
     pool = Pool(backends, config, availability)
     failure: BaseException | None = None
     try:
@@ -70,15 +68,10 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
 
 
 def _backend(
-    number: int, entry: BackendConfig, config: Config, shared: ssl.SSLContext, availability: Availability
+    number: int, entry: BackendConfig, config: Config, contexts: Contexts, availability: Availability
 ) -> Backend:
-    try:
-        context = shared if entry.tls is None else _own_context(entry.tls)
-    except (OSError, ssl.SSLError) as fault:
-        reason = fault.strerror or "not a usable PEM file"
-        raise ConfigError([ConfigProblem(f"cannot be used: {reason}", f"backends.{number}.tls")]) from None
-    calls = _transport(entry, config, context, keepalive=config.server.connection_pool_size)
-    looks = _transport(entry, config, context, keepalive=0)  # each on a connection of its own
+    calls = _transport(number, entry, config, contexts, keepalive=config.server.connection_pool_size)
+    looks = _transport(number, entry, config, contexts, keepalive=0)  # each on a connection of its own
     return Backend(
         entry,
         UpstreamClient(calls),
@@ -88,28 +81,19 @@ def _backend(
     )
 
 
-def _own_context(tls: BackendTls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return context
-
-
-def _transport(entry: BackendConfig, config: Config, context: ssl.SSLContext, *, keepalive: int) -> Transport:
+def _transport(number: int, entry: BackendConfig, config: Config, contexts: Contexts, *, keepalive: int) -> Transport:
     times = config.timeouts
     if entry.proxy is None and not entry.http2:
+        context = contexts.of(number, entry.tls)
         return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
-    proxy = entry.proxy.reveal() if entry.proxy is not None else None
     return stock_transport(
-        context,
+        contexts.fresh(number, entry.tls),
         keepalive=keepalive,
         idle=times.idle,
         connect_timeout=times.connection,
-        proxy=proxy,
+        proxy=entry.proxy.reveal() if entry.proxy is not None else None,
         http2=entry.http2,
+        socket=Origin.of(entry.base.replace(PORT_FIELD, "1"))[0].socket,
     )
 
 

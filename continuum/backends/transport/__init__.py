@@ -3,5 +3,6 @@
 from continuum.backends.transport.http1 import Http1Transport
 from continuum.backends.transport.port import Incoming, Origin, Transport
 from continuum.backends.transport.stock import StockTransport, stock_transport
+from continuum.backends.transport.tls import Contexts
 
-__all__ = ["Http1Transport", "Incoming", "Origin", "StockTransport", "Transport", "stock_transport"]
+__all__ = ["Contexts", "Http1Transport", "Incoming", "Origin", "StockTransport", "Transport", "stock_transport"]

@@ -5,20 +5,21 @@ The stock pools look at every connection for every request, and lose a place for
 
 from __future__ import annotations
 
+import math
 import ssl
-from collections import deque
 from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.transport.connection import connect
-from continuum.backends.transport.message import write_request
+from continuum.backends.transport.connection import Connection
+from continuum.backends.transport.dial import dial
+from continuum.backends.transport.message import write_head
+from continuum.backends.transport.places import Places
 from continuum.errors import StaleConnection, UpstreamProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from continuum.backends.transport.connection import Connection
     from continuum.backends.transport.message import ResponseReader
     from continuum.backends.transport.port import Origin
     from continuum.providers import Headers
@@ -30,82 +31,84 @@ class Http1Transport:
     """Satisfies `port.Transport`.
 
     keepalive: idle connections kept per origin. idle: seconds after which an unused one is closed.
-    connect_timeout: seconds. context: made once by the caller, since making one costs 20 ms.
+    connect_timeout: seconds. limit: connections per origin; who comes later waits, first come first served.
+    context: made once by the caller, since making one costs 20 ms.
     """
 
-    def __init__(self, context: ssl.SSLContext, *, keepalive: int, idle: float, connect_timeout: float) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, *, keepalive: int, idle: float, connect_timeout: float, limit: int | None = None
+    ) -> None:
         self._context = context
         self._keepalive = keepalive
         self._idle = idle
         self._connect_timeout = connect_timeout
-        self._free: dict[Origin, deque[Connection]] = {}
+        self._limit = limit
+        self._origins: dict[Origin, Places] = {}
         self._closed = False
 
     async def send(self, origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> Answer:
         """Send over an idle connection, or a new one where there is none or the idle one proves dead."""
-        request = write_request(origin, method, path, headers, content)
-        idle = self._take(origin)
-        if idle is not None:
-            try:
-                return await self._exchange(origin, idle, request)
-            except StaleConnection:
-                pass  # the server gave it up between two requests: its right
-        fresh = await connect(origin, self._context, self._connect_timeout)
+        head = write_head(origin, method, path, headers, len(content))
+        bodyless = method == "HEAD"
+        places = self._origins.get(origin)
+        if places is None:
+            places = self._origins[origin] = Places(self._limit, self._keepalive)
+        connection = await places.take()
         try:
-            return await self._exchange(origin, fresh, request)
-        except StaleConnection as fault:
-            raise UpstreamProtocolError(fault.message) from None
+            if connection is not None:
+                try:
+                    reader = await connection.exchange(head, content, bodyless=bodyless)
+                    return Answer(self, origin, connection, reader)
+                except StaleConnection:  # the server gave it up between two requests: its right
+                    connection.close()
+            connection = Connection(await dial(origin, self._context, self._connect_timeout))
+            reader = await connection.exchange(head, content, bodyless=bodyless)
+            return Answer(self, origin, connection, reader)
+        except BaseException as fault:
+            if connection is not None:
+                connection.close()
+            self._leave(origin)
+            if isinstance(fault, StaleConnection):
+                raise UpstreamProtocolError(fault.message) from None
+            raise
 
     async def run(self) -> None:
         """Close what has been idle for too long."""
         while True:
-            await trio.sleep(self._idle / 2)
-            before = trio.current_time() - self._idle
-            for origin, free in list(self._free.items()):
-                while free and free[0].idle_since <= before:
-                    free.popleft().close()
-                if not free:
-                    del self._free[origin]
+            now = trio.current_time()
+            for origin, places in list(self._origins.items()):
+                places.close_idle(now - self._idle)
+                if places.empty:
+                    del self._origins[origin]
+            oldest = min((places.oldest for places in self._origins.values()), default=now)
+            await trio.sleep_until(min(oldest, now) + self._idle)
 
     async def aclose(self) -> None:
         """Close every idle connection; one in use is closed when its caller lets go."""
         self._closed = True
-        for free in self._free.values():
-            for connection in free:
-                connection.close()
-        self._free.clear()
+        for places in self._origins.values():
+            places.close_idle(math.inf)
         await trio.lowlevel.checkpoint()
-
-    async def _exchange(self, origin: Origin, connection: Connection, request: bytes) -> Answer:
-        try:
-            return Answer(self, origin, connection, await connection.exchange(request))
-        except BaseException:
-            connection.close()
-            raise
-
-    def _take(self, origin: Origin) -> Connection | None:
-        free = self._free.get(origin)
-        while free:
-            connection = free.pop()
-            if connection.alive:
-                return connection
-            connection.close()
-        return None
 
     def put_back(self, origin: Origin, connection: Connection) -> None:
         """Take a connection back from an answer that is done with it."""
         if self._closed or not connection.reusable:
             connection.close()
-            return
-        free = self._free.setdefault(origin, deque())
-        connection.idle_since = trio.current_time()
-        free.append(connection)
-        if len(free) > self._keepalive:
-            free.popleft().close()
+            self._leave(origin)
+        else:
+            self._origins[origin].put_back(connection)
+
+    def _leave(self, origin: Origin) -> None:
+        places = self._origins[origin]
+        places.leave()
+        if places.empty:
+            del self._origins[origin]
 
 
 class Answer:
     """Satisfies `port.Incoming`."""
+
+    __slots__ = ("_connection", "_origin", "_transport", "headers", "status")
 
     def __init__(
         self, transport: Http1Transport, origin: Origin, connection: Connection, reader: ResponseReader

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: a request written, an answer read in any chunking. Sans-I/O, on httptools' parser."""
+"""HTTP/1.1 as bytes: a request's head written, an answer read in any chunking. Sans-I/O, on httptools' parser."""
 
 from __future__ import annotations
 
@@ -12,30 +12,50 @@ if TYPE_CHECKING:
     from continuum.backends.transport.port import Origin
     from continuum.providers import Headers
 
-__all__ = ["ResponseReader", "write_request"]
+__all__ = ["ResponseReader", "write_head"]
 
 _MAX_HEAD = 64 * 1024
+"""Bytes a head may have, interim answers included; and those that may pass without any body among them."""
+
 _NO_HTTP = "the backend does not speak HTTP"
 _BROKE_OFF = "the backend's answer broke off"
+_END_OF_HEAD = b"\r\n\r\n"
 
 
-def write_request(origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> bytes:
-    """Head and body in one piece, so that they leave in one write."""
-    lines = [f"{method} {path} HTTP/1.1\r\nhost: {origin.authority}\r\ncontent-length: {len(content)}\r\n".encode()]
+def write_head(origin: Origin, method: str, path: str, headers: Headers, length: int) -> bytes:
+    """A request's head. length: of the body."""
+    size = f"content-length: {length}\r\n" if length or method not in ("GET", "HEAD") else ""
+    lines = [f"{method} {path} HTTP/1.1\r\nhost: {origin.authority}\r\n{size}".encode()]
     lines += [b"%b: %b\r\n" % header for header in headers]
-    lines += (b"\r\n", content)
+    lines.append(b"\r\n")
     return b"".join(lines)
 
 
 class ResponseReader:
     """One answer. started: some of it has come. has_head: status and headers are set. ended: all of it is here.
-    reusable: the connection may carry another request afterwards.
+    bodyless: it ends with its head, whatever that says (the request was HEAD).
     """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_bodyless",
+        "_framed",
+        "_keep_alive",
+        "_parser",
+        "_pieces",
+        "_surplus",
+        "_unfruitful",
+        "ended",
+        "has_head",
+        "headers",
+        "started",
+        "status",
+    )
+
+    def __init__(self, *, bodyless: bool = False) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
-        self._head_size = 0
+        self._bodyless = bodyless
+        self._unfruitful = 0
         self._framed = False
         self._surplus = False
         self._keep_alive = False
@@ -48,8 +68,6 @@ class ResponseReader:
     def feed(self, data: bytes) -> None:
         """Take what was received. Raises UpstreamProtocolError."""
         self.started = True
-        if not self.has_head:
-            self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -58,8 +76,14 @@ class ResponseReader:
             self._surplus = True  # whatever follows a complete answer is nobody's
         except httptools.HttpParserUpgrade:
             raise UpstreamProtocolError(_NO_HTTP) from None
-        if not self.has_head and self._head_size > _MAX_HEAD:
-            raise UpstreamProtocolError("the backend's answer has too large a head")
+        if self._bodyless and self.ended and not data.endswith(_END_OF_HEAD):
+            self._surplus = True
+        if not self._pieces and not self.ended:
+            self._unfruitful += len(data)
+            if self._unfruitful > _MAX_HEAD:
+                raise UpstreamProtocolError("the backend's answer has too large a head")
+        elif self._pieces:
+            self._unfruitful = 0
 
     def feed_eof(self) -> None:
         """The connection has ended. Raises UpstreamProtocolError when the answer has not."""
@@ -72,7 +96,10 @@ class ResponseReader:
 
     def take(self) -> bytes:
         """The body's bytes that came since the last time."""
-        pieces, self._pieces = self._pieces, []
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        self._pieces = []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     @property
@@ -88,29 +115,42 @@ class ResponseReader:
             self._surplus = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called for each header and trailer."""
-        if not self.ended and not self.has_head:
-            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Called for each header and trailer; a repeated header is one list."""
+        if self.has_head:
+            return
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        known = self.headers.get(key)
+        self.headers[key] = text if known is None else f"{known}, {text}"
 
     def on_headers_complete(self) -> None:
         """Called at the blank line."""
         if self.ended:
             return
         status = self._parser.get_status_code()
-        if status < 200:  # interim: the answer is still to come
+        if 100 <= status < 200:  # interim: the answer is still to come
             self.headers = {}
             return
+        coding = self.headers.get("transfer-encoding", "").lower()
+        if status < 200 or coding not in ("", "chunked", "identity"):
+            raise UpstreamProtocolError(_NO_HTTP)
         self.status = status
         self.has_head = True
-        self._framed = "content-length" in self.headers or "transfer-encoding" in self.headers or status in (204, 304)
+        self._framed = coding == "chunked" or "content-length" in self.headers or status in (204, 304)
+        if self._bodyless:
+            self._end()
 
     def on_body(self, body: bytes) -> None:
         """Called for each piece of the body."""
-        if not self.ended:
+        if self.ended:
+            self._surplus = True
+        else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
         """Called at the body's end."""
         if self.has_head and not self.ended:
-            self.ended = True
-            self._keep_alive = self._parser.should_keep_alive()  # the parser forgets it with the next byte
+            self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._keep_alive = self._parser.should_keep_alive()  # the parser forgets it with the next byte

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import trio
 
+from continuum.backends.transport.dial import FORBIDDEN
+from continuum.config.url import is_forbidden
 from continuum.errors import ConnectFailed, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from continuum.backends.transport.port import Origin
     from continuum.providers import Headers
@@ -37,24 +39,64 @@ def _ours(fault: Exception) -> UpstreamError:
     return kind(message)
 
 
+async def _refuse_forbidden(event: str, info: Mapping[str, Any]) -> None:
+    """Httpcore's trace: called with the new stream before anything is sent over it."""
+    if event != "connection.connect_tcp.complete":
+        return
+    stream = info["return_value"]
+    address = stream.get_extra_info("server_addr")
+    if address and is_forbidden(str(address[0])):
+        await stream.aclose()
+        raise ConnectFailed(FORBIDDEN)
+
+
 def stock_transport(
-    context: ssl.SSLContext, *, keepalive: int, idle: float, connect_timeout: float, proxy: str | None, http2: bool
+    context: ssl.SSLContext,
+    *,
+    keepalive: int,
+    idle: float,
+    connect_timeout: float,
+    proxy: str | None,
+    http2: bool,
+    socket: str | None = None,
 ) -> StockTransport:
-    """Httpx's own transport: no environment, no redirects, no timeouts but for connecting (seconds)."""
+    """Httpx's own transport: no environment, no redirects, no timeouts but for connecting (seconds).
+
+    context: not shared with other transports, because httpx changes it. socket: path of a unix socket.
+    """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive, keepalive_expiry=idle)
-    made = httpx.AsyncHTTPTransport(verify=context, trust_env=False, http2=http2, limits=limits, retries=0, proxy=proxy)
-    return StockTransport(made, connect_timeout=connect_timeout)
+    made = httpx.AsyncHTTPTransport(
+        verify=context, trust_env=False, http2=http2, limits=limits, retries=0, proxy=proxy, uds=socket
+    )
+    return StockTransport(made, connect_timeout=connect_timeout, socket=socket, direct=proxy is None)
 
 
 class StockTransport:
-    """Satisfies `port.Transport` with any httpx transport that runs on trio."""
+    """Satisfies `port.Transport` with any httpx transport that runs on trio.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, *, connect_timeout: float) -> None:
+    socket: the unix socket that it connects to. direct: it resolves names itself, so addresses are ours to judge.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        connect_timeout: float,
+        socket: str | None = None,
+        direct: bool = True,
+    ) -> None:
         self._transport = transport
-        self._extensions = {"timeout": {"connect": connect_timeout, "read": None, "write": None, "pool": None}}
+        self._socket = socket
+        self._extensions: dict[str, Any] = {
+            "timeout": {"connect": connect_timeout, "read": None, "write": None, "pool": None}
+        }
+        if direct:
+            self._extensions["trace"] = _refuse_forbidden
 
     async def send(self, origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> StockAnswer:
         """Send and wait for the answer's head."""
+        if origin.socket != self._socket:
+            raise ConnectFailed("the HTTP client in use does not reach the backend's unix socket")
         request = httpx.Request(
             method, origin.url + path, headers=headers, content=content, extensions=self._extensions
         )
