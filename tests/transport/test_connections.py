@@ -169,7 +169,7 @@ async def test_the_limit_and_the_number_kept_hold() -> None:
             for _ in range(40):
                 nursery.start_soon(ask, transport, server.origin)
         assert most <= 7
-        assert [len(places._idle) for places in transport._origins.values()] == [3]
+        assert transport.counts()[server.origin] == (3, 3, 0)
         await transport.aclose()
         await server.all_closed()
 
@@ -183,7 +183,7 @@ def test_the_unused_are_closed_in_time() -> None:
             await ask(transport, server.origin)
             await server.all_closed()
             assert 9.9 <= trio.current_time() - began < 21
-            assert not transport._origins
+            assert not transport.counts()
             nursery.cancel_scope.cancel()
 
     trio.run(meet, clock=trio.testing.MockClock(rate=200))
@@ -227,11 +227,11 @@ async def test_ten_thousand_cancelled_calls_leave_nothing_behind() -> None:
                     scope.cancel()
         assert sum(ended.values()) == rounds * at_once
         assert ended["left"] > 5_000
-        assert all(not places._waiting for places in transport._origins.values())
+        assert not any(counts.waiting for counts in transport.counts().values())
         await transport.aclose()
         await server.all_closed()
         await trio.testing.wait_all_tasks_blocked()
-        assert all(places.empty for places in transport._origins.values())
+        assert not transport.counts()
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         assert _descriptors() == descriptors
     async with raw_server(answering) as good:
@@ -314,4 +314,4 @@ async def test_connecting_is_bounded() -> None:
         for each in held:
             each.close()
     assert isinstance(caught.value, UpstreamError)
-    assert not transport._origins
+    assert not transport.counts()

@@ -82,7 +82,7 @@ class Bench:
             nursery.cancel_scope.cancel()
         assert await ask() == (200, b"after")
         await transport.aclose()
-        assert not any(places.empty is False for places in transport._origins.values())
+        assert not transport.counts()
         return found
 
 

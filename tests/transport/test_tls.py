@@ -14,6 +14,14 @@ from continuum.config.sections.backends import BackendTls
 from continuum.errors import ConfigError, ConnectFailed, UpstreamTimeout
 
 
+def show(certificate: trustme.LeafCert, context: ssl.SSLContext) -> None:
+    certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - pyOpenSSL's context is another
+
+
+def trust(authority: trustme.CA, context: ssl.SSLContext) -> None:
+    authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType] - as above
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -22,14 +30,14 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def serving(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    show(authority.issue_cert("127.0.0.1", "localhost"), context)
     return context
 
 
 @pytest.fixture(scope="module")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    authority.configure_trust(context)
+    trust(authority, context)
     return context
 
 
@@ -125,7 +133,7 @@ async def test_an_unknown_authority_is_refused_before_anything_is_sent(serving: 
 
 async def test_another_name_is_refused(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("models.example").configure_cert(context)
+    show(authority.issue_cert("models.example"), context)
     async with raw_server(always(b""), tls=context) as server:
         with pytest.raises(ConnectFailed):
             await ask(transport_with(trusting), server.origin)
@@ -159,12 +167,12 @@ async def test_what_a_backend_configures(authority: trustme.CA, serving: ssl.SSL
     authority.cert_pem.write_to_path(str(ca))
     contexts = Contexts()
     trusting = BackendTls.model_validate({"ca_file": str(ca)})
-    assert contexts.of("a", trusting) is contexts.of("b", trusting.model_copy())
-    assert contexts.of("a", None) is contexts.of("c", None)
-    assert contexts.fresh("a", None) is not contexts.of("a", None)
+    assert contexts.of(0, trusting) is contexts.of(1, trusting.model_copy())
+    assert contexts.of(0, None) is contexts.of(2, None)
+    assert contexts.fresh(0, None) is not contexts.of(0, None)
     async with raw_server(always(GOOD["a length"].wire), tls=serving) as server:
         for section in (trusting, BackendTls.model_validate({"verify": False})):
-            transport = transport_with(contexts.of("a", section))
+            transport = transport_with(contexts.of(0, section))
             assert await ask(transport, server.origin) == (200, b"hello")
             await transport.aclose()
 
@@ -176,18 +184,18 @@ async def test_our_own_certificate_is_shown(authority: trustme.CA, tmp_path: Pat
     mine.cert_chain_pems[0].write_to_path(str(cert))
     mine.private_key_pem.write_to_path(str(key))
     asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(asking)
-    authority.configure_trust(asking)
+    show(authority.issue_cert("127.0.0.1"), asking)
+    trust(authority, asking)
     asking.verify_mode = ssl.CERT_REQUIRED
     section = BackendTls.model_validate({"ca_file": str(ca), "cert_file": str(cert), "key_file": str(key)})
     async with raw_server(always(GOOD["a length"].wire), tls=asking) as server:
-        transport = transport_with(Contexts().of("a", section))
+        transport = transport_with(Contexts().of(0, section))
         assert await ask(transport, server.origin) == (200, b"hello")
         await transport.aclose()
 
 
 @pytest.mark.parametrize(("field", "other"), [("ca_file", {}), ("cert_file", {"key_file": "none.pem"})])
-def test_a_file_that_cannot_be_used_is_named_by_its_key(field: str, other: dict[str, str], tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_told(field: str, other: dict[str, str], tmp_path: Path) -> None:
     section = BackendTls.model_validate({field: str(tmp_path / "none.pem"), **other})
-    with pytest.raises(ConfigError, match=rf"backends\.edge\.tls\.{field}: must name a readable file in PEM form"):
-        Contexts().of("edge", section)
+    with pytest.raises(ConfigError, match=r"backends\.3\.tls: cannot be used: "):
+        Contexts().of(3, section)

@@ -14,7 +14,7 @@ import trio
 from continuum.backends.transport.connection import Connection
 from continuum.backends.transport.dial import dial
 from continuum.backends.transport.message import write_head
-from continuum.backends.transport.places import Places
+from continuum.backends.transport.places import Counts, Places
 from continuum.errors import StaleConnection, UpstreamProtocolError
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class Http1Transport:
             if isinstance(fault, StaleConnection):
                 raise UpstreamProtocolError(fault.message) from None
             raise
+
+    def counts(self) -> dict[Origin, Counts]:
+        """What there is now, of each origin that has connections."""
+        return {origin: places.counts for origin, places in self._origins.items() if not places.empty}
 
     async def run(self) -> None:
         """Close what has been idle for too long."""

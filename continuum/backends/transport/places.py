@@ -6,14 +6,22 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
 if TYPE_CHECKING:
     from continuum.backends.transport.connection import Connection
 
-__all__ = ["Places"]
+__all__ = ["Counts", "Places"]
+
+
+class Counts(NamedTuple):
+    """Connections there are, or that are being made; those of them that are idle; callers who wait for one."""
+
+    open: int
+    idle: int
+    waiting: int
 
 
 class Places:
@@ -31,6 +39,11 @@ class Places:
         self._taken = 0
         self._idle: deque[Connection] = deque()
         self._waiting: OrderedDict[trio.lowlevel.Task, list[Connection]] = OrderedDict()
+
+    @property
+    def counts(self) -> Counts:
+        """How many there are now."""
+        return Counts(self._taken, len(self._idle), len(self._waiting))
 
     @property
     def empty(self) -> bool:
