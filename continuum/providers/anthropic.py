@@ -5,7 +5,7 @@ Only chat is compatible: the list of models is Anthropic's own, with its own cre
 
 from __future__ import annotations
 
-from continuum.providers.base import Headers, Provider
+from continuum.providers.base import Headers, Provider, Variables
 from continuum.providers.listing import ModelInfo, is_model_id, read_entries, seconds_of
 
 __all__ = ["PROVIDER"]
@@ -30,4 +30,5 @@ PROVIDER = Provider(
     health_path="/v1/models?limit=1",
     look_headers=_look_headers,
     read_models=_read_models,
+    variables=(Variables(key="ANTHROPIC_API_KEY", urls=("ANTHROPIC_BASE_URL",)),),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from continuum.providers.base import Endpoint, Headers, Provider, paths_under
+from continuum.providers.base import Endpoint, Headers, Provider, Variables, paths_under
 
 __all__ = ["PROVIDER"]
 
@@ -35,4 +35,11 @@ PROVIDER = Provider(
     health_path=f"/openai/models?api-version={_VERSION}",
     target=_target,
     auth_headers=_auth_headers,
+    variables=(
+        Variables(
+            key="AZURE_OPENAI_API_KEY",
+            urls=("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_BASE_URL"),
+            more={"api_version": "OPENAI_API_VERSION"},
+        ),
+    ),
 )

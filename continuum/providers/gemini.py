@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from continuum.providers.base import Provider, paths_under
+from continuum.providers.base import Provider, Variables, paths_under
 from continuum.providers.listing import ModelInfo, read_openai_models
 
 if TYPE_CHECKING:
@@ -36,4 +36,8 @@ PROVIDER = Provider(
     health_path=_MODELS,
     read_models=_read_models,
     credential_fault=_credential_fault,
+    variables=(
+        Variables(key="GEMINI_API_KEY", urls=("GEMINI_BASE_URL",)),
+        Variables(key="GOOGLE_API_KEY", urls=("GOOGLE_BASE_URL",)),
+    ),
 )

@@ -7,9 +7,5 @@ __all__ = ["PROVIDER"]
 PROVIDER = Provider(
     name="generic",
     detected=True,
-    loopback=(
-        Loopback(title="Ollama", port=11434, owner="library"),
-        Loopback(title="vLLM", port=8000, owner="vllm"),
-        Loopback(title="LM Studio", port=1234, owner="organization_owner"),
-    ),
+    loopback=(Loopback(title="LM Studio", port=1234, owner="organization_owner"),),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from continuum.providers.base import Provider
+from continuum.providers.base import Loopback, Provider
 from continuum.providers.listing import ModelInfo, is_model_id, read_entries, seconds_of
 
 if TYPE_CHECKING:
@@ -36,4 +36,5 @@ PROVIDER = Provider(
     health_path="/api/tags",
     read_models=_read_models,
     fingerprint=_fingerprint,
+    loopback=(Loopback(title="Ollama", port=11434, owner=_OWNER),),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from continuum.providers.base import Provider
+from continuum.providers.base import Loopback, Provider
 
 if TYPE_CHECKING:
     from continuum.dialects.raw import JsonObject
@@ -12,9 +12,17 @@ if TYPE_CHECKING:
 __all__ = ["PROVIDER"]
 
 
+_OWNER = "vllm"
+
+
 def _fingerprint(entry: JsonObject) -> bool:
-    return entry.get("owned_by") == "vllm"
+    return entry.get("owned_by") == _OWNER
 
 
 # /health asks the engine too: the list of models is answered even when that is dead.
-PROVIDER = Provider(name="vllm", health_path="/health", fingerprint=_fingerprint)
+PROVIDER = Provider(
+    name="vllm",
+    health_path="/health",
+    fingerprint=_fingerprint,
+    loopback=(Loopback(title="vLLM", port=8000, owner=_OWNER),),
+)

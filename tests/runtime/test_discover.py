@@ -146,8 +146,7 @@ async def test_servers_on_loopback(refusing: int) -> None:
         {"name": f"server-{two}", "type": "generic", "url": f"http://127.0.0.1:{two}"},
         {"name": f"server-{three}", "type": "generic", "url": f"http://127.0.0.1:{three}"},
     ]
-    assert told(discovery) == {
-        "OPENAI_API_KEY": "not set",
+    assert {thing: said for thing, said in told(discovery).items() if said != "not set"} == {
         f"Right (port {one})": "backend llamacpp (2 models)",
         f"Left (port {two})": f"backend server-{two} (1 model)",
         f"Empty (port {three})": f"backend server-{three} (0 models)",
@@ -271,3 +270,25 @@ def test_a_first_file_with_nothing_in_it() -> None:
 def test_a_first_file_with_the_embedded_model() -> None:
     (backend,) = from_mapping(parse(outline(Discovery((), (), embedded=True)), "yaml").data).backends
     assert backend.managed is not None
+
+
+@pytest.mark.parametrize(
+    ("environ", "backend"),
+    [
+        ({"ANTHROPIC_API_KEY": KEY}, {"name": "anthropic", "type": "anthropic", "api_key": KEY}),
+        ({"GEMINI_API_KEY": KEY}, {"name": "gemini", "type": "gemini", "api_key": KEY}),
+        (
+            {"AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": "https://a.test", "OPENAI_API_VERSION": "v"},
+            {"name": "azure", "type": "azure", "api_key": KEY, "url": "https://a.test", "api_version": "v"},
+        ),
+    ],
+)
+async def test_every_vendors_key(environ: dict[str, str], backend: dict[str, str]) -> None:
+    discovery = await found_at(**environ)
+    assert [found.values for found in discovery.backends] == [backend]
+
+
+async def test_a_key_that_belongs_to_no_known_address_is_not_used() -> None:
+    discovery = await found_at(AZURE_OPENAI_API_KEY=KEY)
+    assert discovery.backends == ()
+    assert "AZURE_OPENAI_ENDPOINT" in told(discovery)["AZURE_OPENAI_API_KEY"]
