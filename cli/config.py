@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 import trio
 
-from continuum.config import from_mapping, json_schema, markdown, masked, warnings
+from continuum.config import client_keys, from_mapping, json_schema, markdown, masked, warnings
 from continuum.config.codec import dump
 from continuum.errors import ConfigError, ConfigProblem
 from continuum.runtime import Setup, discover, outline, set_up
@@ -47,6 +47,7 @@ def _reads_configuration(command: F) -> F:
         chosen = given._replace(config=file or named or given.config, sets=(*given.sets, *sets))
         try:
             setup = set_up(choice(chosen))
+            client_keys(setup.config.api_keys)
         except ConfigError as error:
             click.echo(str(error), err=True)
             raise click.exceptions.Exit(FAULTY) from None

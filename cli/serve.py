@@ -15,7 +15,7 @@ from continuum.runtime import open_instance
 from .setting_up import set_up_with_logging, table
 
 if TYPE_CHECKING:
-    from continuum.http.edge import Listener
+    from continuum.http.sockets import Listener
     from continuum.runtime import Instance, Setup
 
     from .options import Options

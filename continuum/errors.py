@@ -5,7 +5,8 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- InvalidRequest 400            |- Unsupported 400          |- Unauthenticated 401
 |  |- PermissionDenied 403          |- ModelNotFound 404        |- NotFound 404
 |  |- MethodNotAllowed 405          |- RequestTimeout 408       |- ContentTooLarge 413
-|  |- UnsupportedMediaType 415      `- RateLimited 429
+|  |- TargetTooLong 414             |- UnsupportedMediaType 415
+|  |- HostNotAllowed 403            |- RateLimited 429          `- HeadTooLarge 431
 |- RoutingError                     no attempt gave an answer
 |  |- NoBackendAvailable 503        |- AttemptsExhausted 502    `- AttemptsTimedOut 504
 |- UpstreamError                    one attempt failed
@@ -37,6 +38,8 @@ __all__ = [
     "ConnectFailed",
     "ContentTooLarge",
     "ContinuumError",
+    "HeadTooLarge",
+    "HostNotAllowed",
     "InternalError",
     "InvalidRequest",
     "MethodNotAllowed",
@@ -51,6 +54,7 @@ __all__ = [
     "ShuttingDown",
     "StaleConnection",
     "StreamBroken",
+    "TargetTooLong",
     "Unauthenticated",
     "Unsupported",
     "UnsupportedMediaType",
@@ -127,6 +131,13 @@ class PermissionDenied(CallerError):
     http_status = 403
 
 
+class HostNotAllowed(CallerError):
+    """The request names a host that is not answered here: perhaps a web page's, aimed at this address."""
+
+    code = "host_not_allowed"
+    http_status = 403
+
+
 class NotFound(CallerError):
     """There is nothing at that path."""
 
@@ -162,6 +173,20 @@ class ContentTooLarge(CallerError):
 
     code = "content_too_large"
     http_status = 413
+
+
+class TargetTooLong(CallerError):
+    """Path and query are over the limit."""
+
+    code = "target_too_long"
+    http_status = 414
+
+
+class HeadTooLarge(CallerError):
+    """The head has too many fields, or too many bytes."""
+
+    code = "head_too_large"
+    http_status = 431
 
 
 class UnsupportedMediaType(CallerError):

@@ -9,3 +9,5 @@ class Operation(StrEnum):
     """One kind of call; providers say at which path each is answered."""
 
     CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from continuum.config.hints import warnings
+    from continuum.config.keys import client_keys
     from continuum.config.loading import from_mapping, load
     from continuum.config.model import SECTIONS, Config, SectionInfo
     from continuum.config.reference import markdown
@@ -71,6 +72,7 @@ __all__ = [
     "Timeouts",
     "Tracing",
     "Webui",
+    "client_keys",
     "from_mapping",
     "json_schema",
     "load",
@@ -81,6 +83,7 @@ __all__ = [
 
 _HOMES = {
     "hints": ("warnings",),
+    "keys": ("client_keys",),
     "loading": ("from_mapping", "load"),
     "model": ("SECTIONS", "Config", "SectionInfo"),
     "reference": ("markdown",),

@@ -57,8 +57,11 @@ class Document:
         return next((self.lines[path[:length]] for length in lengths if path[:length] in self.lines), None)
 
 
-def read(path: File) -> Document:
-    """Read and parse a file; its suffix says the format, YAML where it says nothing. ParseError names file and line."""
+def read(path: File, *, list_of: str = "") -> Document:
+    """Read and parse a file; its suffix says the format, YAML where it says nothing. ParseError names file and line.
+
+    list_of: the key whose value a file may also hold bare, as a list.
+    """
     file = str(path)
     try:
         with path.open("rb") as stream:
@@ -67,7 +70,7 @@ def read(path: File) -> Document:
         raise _refused(file, f"cannot be read: {_REASONS.get(type(error), error.strerror or 'I/O error')}") from None
     if len(content) > LARGEST_FILE:
         raise _refused(file, "is larger than 1 MiB")
-    return parse(_decoded(content, file), path.suffix.lower().removeprefix("."), file)
+    return parse(_decoded(content, file), path.suffix.lower().removeprefix("."), file, list_of=list_of)
 
 
 _REASONS: dict[type[OSError], str] = {
@@ -88,9 +91,11 @@ def _decoded(content: bytes, file: str) -> str:
         raise _refused(file, "is not UTF-8 text", line) from None
 
 
-def parse(text: str, form: str, file: str = "") -> Document:
+def parse(text: str, form: str, file: str = "", *, list_of: str = "") -> Document:
     """Parse text of the form `yaml`, `toml` or `json`. An empty text is an empty mapping."""
     data, lines = _FORMS.get(form, _yaml)(text, file)
+    if list_of and is_list(data):
+        data, lines = {list_of: data}, {(list_of, *path): line for path, line in lines.items()}
     if is_mapping(data):
         return Document(dict(data), file, lines)
     if data is None:

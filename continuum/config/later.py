@@ -5,11 +5,7 @@ Whoever builds a mechanism strikes its row. `*` is each item of a list or map.
 
 _LATER = """
 server.workers
-server.max_connections
 server.header_timeout
-server.drain_delay
-server.tls
-server.allowed_hosts
 server.trusted_proxies
 backends.*.retry_override
 backends.*.tls
@@ -21,7 +17,8 @@ timeouts.request.streaming.hold_head
 global_prompts
 fallback
 files
-api_keys
+api_keys.api_keys.*.rate_limit
+api_keys.api_keys.*.tokens_per_minute
 metrics
 admin
 acp.capabilities
@@ -34,7 +31,6 @@ acp.max_turn_requests
 hot_reload
 storage
 cache.responses
-cors
 tracing
 webui
 model_metadata_file

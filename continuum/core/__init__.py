@@ -1,9 +1,10 @@
 """The one path a call takes: `Engine.open(call) -> Reply`."""
 
 from continuum.chat import Operation
+from continuum.core.access import ANONYMOUS, Access, Principal
 from continuum.core.call import Call
 from continuum.core.engine import Engine
 from continuum.core.frame import Frame
 from continuum.core.reply import Reply
 
-__all__ = ["Call", "Engine", "Frame", "Operation", "Reply"]
+__all__ = ["ANONYMOUS", "Access", "Call", "Engine", "Frame", "Operation", "Principal", "Reply"]

@@ -12,7 +12,7 @@ from continuum.backends.outcome import Outcome
 from continuum.chat import Fold, unfold
 from continuum.core.classify import refusal, retry_after
 from continuum.core.frame import Frame
-from continuum.core.upstream_stream import UpstreamStream
+from continuum.core.upstream_stream import UpstreamStream, renamed
 from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Attempt:
         self._call = call
         self._upstream_model = served.upstream
         self._provider = served.backend.provider
+        self._dialect = self._provider.dialects[call.operation]
         request = timeouts.of(call.model)
         times = request.streaming if call.stream else request.standard
         self._gap = request.streaming.chunk_interval
@@ -62,7 +63,7 @@ class Attempt:
     @property
     def dialect(self) -> Dialect:
         """The wire format of `body` and of frames' `raw`."""
-        return self._provider.dialect
+        return self._dialect
 
     @property
     def usage(self) -> Usage | None:
@@ -135,14 +136,14 @@ class Attempt:
         raise UpstreamTimeout(late)
 
     async def _begin(self) -> None:
-        call, provider = self._call, self._provider
-        streamed = call.stream or provider.always_stream
-        body = call.render(provider.dialect, model=self._upstream_model, stream=streamed)
+        call, provider, dialect = self._call, self._provider, self._dialect
+        streamed = call.stream or (provider.always_stream and dialect.streams)
+        body = call.render(dialect, model=self._upstream_model, stream=streamed)
         path = provider.target(provider.paths[call.operation], self._upstream_model, self.backend.config)
         self._key = self.backend.keys.take(trio.current_time())
         self._response = response = await self.backend.send(self._base, path, body, self._key)
         if response.status != 200:
-            error = provider.dialect.read_error(await response.read_some(_MAX_ERROR_BODY))
+            error = dialect.read_error(await response.read_some(_MAX_ERROR_BODY))
             raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))
         if not streamed:
             await response.prefetch()
@@ -151,7 +152,7 @@ class Attempt:
             if call.stream:
                 await self._unfold()
             return
-        self._stream = UpstreamStream(provider.dialect, rename=call.model if provider.answers_alias else None)
+        self._stream = UpstreamStream(dialect, rename=call.model if provider.answers_alias else None)
         while not any(frame.has_content() for frame in self.held):
             frames = await self._receive()
             if not frames:
@@ -172,7 +173,10 @@ class Attempt:
     async def _take_whole(self) -> None:
         """The body, from an answer in one piece or from a stream: until it is here, retries are possible."""
         if self._stream is None:
-            self.body, self._usage = await self._read(self.dialect.read_usage)
+            body, self._usage = await self._read(self.dialect.read_usage)
+            if self._provider.answers_alias:
+                body = renamed(body, self.dialect.read_response(body).model, self._call.model)
+            self.body = body
             return
         folder = Fold()
         while frames := self.held or await self._receive():

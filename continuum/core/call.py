@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from continuum.chat import Operation, opening
+from continuum.core.access import ANONYMOUS
 from continuum.dialects import DIALECTS, Dialect
 from continuum.errors import Unsupported
 
 if TYPE_CHECKING:
     from continuum.chat import ChatRequest
+    from continuum.core.access import Principal
     from continuum.dialects.openai_chat import Envelope
 
 __all__ = ["Call"]
@@ -20,7 +22,7 @@ class Call:
 
     It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
     or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
-    affinity: what calls of one session have in common, where they say so.
+    affinity: what calls of one session have in common, where they say so. principal: who asks.
     """
 
     __slots__ = (
@@ -29,6 +31,7 @@ class Call:
         "envelope",
         "model",
         "operation",
+        "principal",
         "request",
         "request_id",
         "show_usage",
@@ -47,6 +50,7 @@ class Call:
         affinity: str | None = None,
         envelope: Envelope | None = None,
         request: ChatRequest | None = None,
+        principal: Principal = ANONYMOUS,
     ) -> None:
         self.operation = operation
         self.dialect = dialect
@@ -57,6 +61,7 @@ class Call:
         self.affinity = affinity
         self.envelope = envelope
         self.request = request
+        self.principal = principal
 
     @classmethod
     def of_chat(cls, request: ChatRequest, *, request_id: str, affinity: str | None = None) -> Call:
@@ -81,6 +86,7 @@ class Call:
         *,
         request_id: str,
         affinity: str | None = None,
+        principal: Principal = ANONYMOUS,
     ) -> Call:
         """A client's own body."""
         return cls(
@@ -92,6 +98,7 @@ class Call:
             request_id=request_id,
             affinity=affinity,
             envelope=envelope,
+            principal=principal,
         )
 
     def opening(self, length: int) -> str:

@@ -69,7 +69,7 @@ def refusal(provider: Provider, status: int, error: ErrorView, wait: float | Non
     if status >= 400:
         kind = error.type or "invalid_request_error"
         return UpstreamRejected(said, status=status, kind=kind, code=error.code or None, param=error.param)
-    return UpstreamProtocolError(f"the backend answered {status} to a chat request")
+    return UpstreamProtocolError(f"the backend answered {status}, which is no answer here")
 
 
 def tried(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from continuum.core.classify import exhausted, tried
 from continuum.core.plan import Planner
 from continuum.core.reply import Reply
 from continuum.core.screen import Screen
-from continuum.errors import NoBackendAvailable, UpstreamDenied, UpstreamError, UpstreamThrottled
+from continuum.errors import NoBackendAvailable, Unsupported, UpstreamDenied, UpstreamError, UpstreamThrottled
 
 if TYPE_CHECKING:
     from continuum.backends.backend import Backend
@@ -40,6 +40,7 @@ class Engine:
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
         plan = self._planner.plan(call.model)
+        call.principal.need_model(plan.listed)
         passed: list[Backend] = []
         failures: list[tuple[str, UpstreamError]] = []
         other_keys: list[Backend] = []
@@ -67,6 +68,8 @@ class Engine:
                     other_keys.append(backend)
             else:
                 return Reply(call, attempt, model=plan.model, attempts=len(failures) + 1)
+        if not failures and not plan.group.has(call.operation):
+            raise Unsupported(f"no backend of this model takes a {call.operation} request", param="model")
         if not failures:
             raise NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
         raise exhausted(plan.model, failures)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from continuum.backends.backend import Backend
+    from continuum.chat import Operation
     from continuum.config import Routing
     from continuum.core.call import Call
     from continuum.selection import Strategy, StrategyRow
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Group"]
 
 _NO_HINT = Hint()
-
-
-def _takes_calls(backend: Backend) -> bool:
-    return not backend.full
 
 
 class Group:
@@ -42,14 +39,18 @@ class Group:
         if found != self.members:
             self.members = found
 
+    def has(self, operation: Operation) -> bool:
+        """Whether any of them takes such calls."""
+        return any(operation in backend.provider.paths for backend in self.members)
+
     def choose(self, call: Call, tried: Sequence[Backend], out: Collection[Backend] = ()) -> Backend | None:
         """One that can take the call now, was not tried and is not out; None when there is none."""
-        if not tried and not out:
-            usable = _takes_calls
-        else:
+        operation = call.operation
 
-            def usable(backend: Backend) -> bool:
-                return not backend.full and backend not in out and backend not in tried
+        def usable(backend: Backend) -> bool:
+            if backend.full or operation not in backend.provider.paths:
+                return False
+            return backend not in out and backend not in tried
 
         return self._strategy.choose(Candidates(self.members, usable), self._hint(call))
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from continuum.dialects import Dialect
     from continuum.errors import ContinuumError
 
-__all__ = ["UpstreamStream"]
+__all__ = ["UpstreamStream", "renamed"]
+
+
+def renamed(payload: bytes, model: str, asked: str) -> bytes:
+    """A payload that names the model as it was asked for, where the server writes compact JSON."""
+    return payload.replace(_named(model), _named(asked), 1)
+
+
+def _named(model: str) -> bytes:
+    return b'"model":' + msgspec.json.encode(model)
 
 
 class UpstreamStream:
@@ -75,6 +84,5 @@ class UpstreamStream:
         elif isinstance(event, Failed):
             self.failed = event.error
         elif isinstance(event, Started) and self._rename is not None:
-            encode = msgspec.json.encode
-            self._model = (b'"model":' + encode(event.model), b'"model":' + encode(self._rename))
+            self._model = (_named(event.model), _named(self._rename))
             event.model = self._rename

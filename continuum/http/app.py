@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed
 from continuum.http.calls import answer_call
-from continuum.http.endpoints import CALLS
+from continuum.http.cors import CorsGrant
+from continuum.http.credentials import credential
+from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE
 from continuum.http.exchange import ClientLeft, Exchange
-from continuum.http.pages import make_pages
+from continuum.http.head import HeadCheck
+from continuum.http.pages import make_pages, with_principal
 
 if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
     from continuum.http.endpoints import CallRow
     from continuum.runtime import Instance
@@ -29,6 +33,12 @@ class App:
         self._instance = instance
         self._pages = make_pages(instance)
         self._open: set[Exchange] = set()
+        self._head = HeadCheck(instance.config.server)
+        self._cors = CorsGrant(instance.config.cors) if instance.config.cors.allow_origins else None
+
+    def drain(self) -> None:
+        """The process is about to end: /ready says so from now on."""
+        self._instance.draining = True
 
     def interrupt(self) -> None:
         """End what is still open: each stream is told so in-band."""
@@ -43,32 +53,46 @@ class App:
         row = CALLS.get(scope["path"])
         self._open.add(exchange)
         try:
-            if row is None:
-                await self._page(scope, exchange, send)
-            elif scope["method"] == "POST":
-                await self._call(row, exchange)
-            else:
-                await exchange.fail(MethodNotAllowed("this path takes POST", details={"allow": "POST"}), row.dialect)
+            await self._answer(exchange, row, send)
+        except ContinuumError as error:
+            await exchange.fail(error, row.dialect if row is not None else _PLAIN)
         except ClientLeft:
             pass
         finally:
             self._open.discard(exchange)
             exchange.log()
 
+    async def _answer(self, exchange: Exchange, row: CallRow | None, send: ASGISendCallable) -> None:
+        """Judge the head, let the caller in, and answer: in this order, before any of the body is read."""
+        scope = exchange.scope
+        self._head.check(scope, exchange.headers.get(b"host", b""))
+        if self._cors is not None:
+            exchange.granted = self._cors.answer(scope["path"], exchange.headers)
+            if (told := self._cors.preflight(scope["method"], scope["path"], exchange.headers)) is not None:
+                await exchange.answer(204, told, b"")
+                return
+        if scope["path"] not in OPEN:
+            exchange.principal = self._instance.access.identify(credential(exchange.headers))
+            exchange.principal.need_scope(PAGE_SCOPE if row is None else CALL_SCOPE)
+        if row is None:
+            await self._page(exchange, send)
+        elif scope["method"] == "POST":
+            await self._call(row, exchange)
+        else:
+            raise MethodNotAllowed("this path takes POST", details={"allow": "POST"})
+
     async def _call(self, row: CallRow, exchange: Exchange) -> None:
         try:
             await answer_call(exchange, self._instance, row.operation, row.dialect)
-        except ContinuumError as error:
-            await exchange.fail(error, row.dialect)
-        except ClientLeft:
+        except (ContinuumError, ClientLeft):
             raise
         except Exception:  # the outermost frame: whatever it is, this request alone fails
             _log.exception("%s failed", exchange.request_id)
             if exchange.status:
                 raise  # the head is out: only a cut connection still tells the client
-            await exchange.fail(InternalError("the router failed on this request"), row.dialect)
+            raise InternalError("the router failed on this request") from None
 
-    async def _page(self, scope: HTTPScope, exchange: Exchange, send: ASGISendCallable) -> None:
+    async def _page(self, exchange: Exchange, send: ASGISendCallable) -> None:
         async def send_with_common_headers(message: ASGISendEvent) -> None:
             if message["type"] == "http.response.start":
                 kept = [(name, value) for name, value in message["headers"] if name.lower() not in _OURS]
@@ -78,7 +102,10 @@ class App:
             else:
                 await send(message)
 
-        await self._pages(scope, exchange.receive, send_with_common_headers)
+        await self._pages(
+            with_principal(exchange.scope, exchange.principal), exchange.receive, send_with_common_headers
+        )
 
 
 _OURS = {b"server", b"x-request-id"}
+_PLAIN = DIALECTS["openai_chat"]

@@ -8,7 +8,6 @@ import trio
 
 from continuum.core import Call
 from continuum.dialects.framing import server_sent
-from continuum.dialects.openai_chat import open_envelope
 from continuum.errors import ContinuumError, ShuttingDown, StreamBroken, UnsupportedMediaType
 from continuum.http.errors import routed
 
@@ -34,9 +33,14 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     _check_media_type(exchange)
     body = await exchange.body(server.max_request_body, server.body_timeout)
     routing = instance.config.routing
-    envelope = open_envelope(body, default_model=routing.default_model)
-    affinity = exchange.first_of(routing.affinity_headers)
-    call = Call.of_body(operation, dialect, envelope, request_id=exchange.request_id, affinity=affinity)
+    call = Call.of_body(
+        operation,
+        dialect,
+        dialect.open_request(body, default_model=routing.default_model),
+        request_id=exchange.request_id,
+        affinity=exchange.first_of(routing.affinity_headers),
+        principal=exchange.principal,
+    )
     failure: ContinuumError | None = None
     async with trio.open_nursery() as nursery:
         exchange.cancel_scope = nursery.cancel_scope

@@ -1,121 +1,37 @@
-"""The listening side: sockets, hypercorn's trio worker, and the drain when a signal comes."""
+"""The serving side: connections accepted and handed to hypercorn, and the drain when a signal comes."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
-import socket
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import hypercorn.config
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
 
-from continuum.config.address import Address, TcpAddress, UnixAddress, parse_bind
-from continuum.errors import ConfigError, ConfigProblem
+from continuum.http.head import MAX_HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from continuum.config import Server
     from continuum.http.app import App
+    from continuum.http.sockets import Listener
 
-__all__ = ["Listener", "listen", "serve"]
+__all__ = ["serve"]
 
 _log = logging.getLogger("continuum.http")
 
-_BACKLOG = 2048
 _LAST_WORDS = 1.0
 """Seconds that interrupted requests get to tell their clients."""
 
-_SPARE_PORTS = 100
-"""Ports after the default one that are tried where it is in use."""
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class Listener:
-    """A bound socket and the URL it answers at."""
-
-    def __init__(self, sock: socket.socket, address: Address) -> None:
-        self.socket = sock
-        if isinstance(address, UnixAddress):
-            self.url = f"http+unix://{address.path}"
-        else:
-            self.url = f"http://{TcpAddress(address.host, sock.getsockname()[1])}"
-
-    def accepting(self) -> trio.SocketListener:
-        """The socket as trio's own: who takes it closes it."""
-        taken = socket.socket(fileno=self.socket.detach())
-        return trio.SocketListener(trio.socket.from_stdlib_socket(taken))
-
-
-@contextmanager
-def listen(server: Server) -> Generator[list[Listener]]:
-    """The sockets of `server.bind_address`, bound; where nobody wrote one, the next free port will do. Raises
-    ConfigError saying why one cannot be bound.
-    """
-    given = "bind_address" in server.model_fields_set
-    with ExitStack() as stack:
-        yield [
-            _bind(address, server, stack, spare=0 if given else _SPARE_PORTS)
-            for address in parse_bind(server.bind_address)
-        ]
-
-
-def _bind(address: Address, server: Server, stack: ExitStack, *, spare: int = 0) -> Listener:
-    """spare: how many of the following ports may be taken instead where this one is in use."""
-    try:
-        if isinstance(address, UnixAddress):
-            return Listener(_bind_unix(Path(address.path), server.socket_mode, stack), address)
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        sock = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address.host, address.port))
-        sock.listen(_BACKLOG)  # now: bound alone, the address would still seem free to another start
-    except OSError as fault:
-        if fault.errno == errno.EADDRINUSE and spare and isinstance(address, TcpAddress):
-            _log.info("%s is in use, and server.bind_address was not given: trying the next port", address)
-            return _bind(TcpAddress(address.host, address.port + 1), server, stack, spare=spare - 1)
-        raise ConfigError([ConfigProblem(_why(fault, address), "server.bind_address")]) from None
-    else:
-        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        return Listener(sock, address)
-
-
-def _bind_unix(path: Path, mode: str | None, stack: ExitStack) -> socket.socket:
-    sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    if path.is_socket() and not _answers(path):
-        path.unlink()  # left behind by a process that was killed
-    sock.bind(str(path))
-    sock.listen(_BACKLOG)
-    stack.callback(path.unlink, missing_ok=True)
-    if mode is not None:
-        path.chmod(int(mode, 8))
-    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    return sock
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _why(fault: OSError, address: Address) -> str:
-    if isinstance(fault, socket.gaierror):
-        return f"{address} has a host name that is not known here"
-    reasons = {
-        errno.EADDRINUSE: "is in use by another process; choose another with --bind, port 0 takes a free one",
-        errno.EACCES: "is not allowed for this user; choose a port over 1023",
-        errno.EADDRNOTAVAIL: "is no address of this machine",
-    }
-    return f"{address} {reasons.get(fault.errno or 0, f'cannot be bound: {os.strerror(fault.errno or 0)}')}"
 
 
 async def serve(
@@ -125,8 +41,6 @@ async def serve(
 
     ready: called once connections are accepted. A second signal ends the process at once.
     """
-    draining = trio.Event()
-    worker = _Worker(app, server)
 
     async def end_in_time() -> None:
         await draining.wait()
@@ -136,56 +50,98 @@ async def serve(
         _log.warning("a client that does not read keeps its connection: ending without it")
         os._exit(0)  # hypercorn shields its sends: nothing else gets past one that hangs
 
+    draining = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals, draining)
+        nursery.start_soon(_watch_signals, app, server.drain_delay, draining)
         nursery.start_soon(end_in_time)
-        async with trio.open_nursery() as connections:
-            async with trio.open_nursery() as accepting:
-                await accepting.start(worker.accept, listeners, connections)
-                ready()
-                await draining.wait()
-                accepting.cancel_scope.cancel()
-            await worker.wind_down()
-            connections.cancel_scope.deadline = trio.current_time() + server.shutdown_grace + _LAST_WORDS
+        await _work(app, server, listeners, draining, ready)
         nursery.cancel_scope.cancel()
     _log.info("stopped")
 
 
-class _Worker:
-    """hypercorn's connections in nurseries of ours: in its own, one connection's fault ends the whole server."""
+async def _watch_signals(app: App, delay: float, draining: trio.Event) -> None:
+    async def drain() -> None:
+        app.drain()
+        await trio.sleep(delay)
+        draining.set()
 
-    def __init__(self, app: App, server: Server) -> None:
-        self._app = ASGIWrapper(app)
-        self._config = _hypercorn(server)
-        self._context = WorkerContext(None)
-
-    async def accept(
-        self, listeners: list[Listener], connections: trio.Nursery, task_status: trio.TaskStatus[object]
-    ) -> None:
-        """Accept until cancelled; each connection lives in `connections`."""
-        accepting = [listener.accepting() for listener in listeners]
-        await trio.serve_listeners(self._converse, accepting, handler_nursery=connections, task_status=task_status)
-
-    async def wind_down(self) -> None:
-        """Close idle connections now, and every other one after its answer."""
-        await self._context.terminated.set()
-
-    async def _converse(self, stream: trio.SocketStream) -> None:
-        try:
-            await TCPServer(self._app, self._config, self._context, {}, stream)  # type: ignore[arg-type]  # takes both
-        except ExceptionGroup as group:
-            _log.warning("a connection ended on a fault of the protocol: %s", type(group.exceptions[0]).__name__)
-        except Exception as fault:  # noqa: BLE001 - the outermost frame of a connection
-            _log.warning("a connection ended on a fault of the protocol: %s", type(fault).__name__)
-
-
-async def _watch_signals(draining: trio.Event) -> None:
     with trio.open_signal_receiver(*_SIGNALS) as signals:
-        async for number in signals:
-            if draining.is_set():
-                os._exit(128 + number)  # the user means it
-            _log.info("draining: open requests finish, a second signal exits now")
-            draining.set()
+        async with trio.open_nursery() as nursery:
+            signalled = False
+            async for number in signals:
+                if signalled:
+                    os._exit(128 + number)  # the user means it
+                signalled = True
+                _log.info("draining: open requests finish, a second signal exits now")
+                nursery.start_soon(drain)
+
+
+async def _work(
+    app: App, server: Server, listeners: list[Listener], draining: trio.Event, ready: Callable[[], None]
+) -> None:
+    """Accept until draining, then wait for the connections that are open, up to the grace and its last words."""
+    context = WorkerContext(None)
+    make = partial(_Connection, ASGIWrapper(app), _hypercorn(server), context, ConnectionState({}))
+    slots = trio.Semaphore(server.max_connections)
+    handler = partial(_converse, make, slots)
+    accepting = [_Slotted(listener.accepting(), slots) for listener in listeners]
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as doors:
+            doors.start_soon(partial(trio.serve_listeners, handler, accepting, handler_nursery=connections))
+            ready()
+            await draining.wait()
+            doors.cancel_scope.cancel()
+        await context.terminated.set()  # idle connections close
+        connections.cancel_scope.deadline = trio.current_time() + server.shutdown_grace + _LAST_WORDS
+
+
+_Accepting = trio.SocketListener | trio.SSLListener[trio.SocketStream]
+
+
+class _Slotted(trio.abc.Listener[trio.abc.Stream]):
+    """A listener that waits for a free slot before it goes on accepting."""
+
+    def __init__(self, listener: _Accepting, slots: trio.Semaphore) -> None:
+        self._listener = listener
+        self._slots = slots
+
+    async def accept(self) -> trio.abc.Stream:
+        """The next connection; its handler gives the slot back."""
+        stream = await self._listener.accept()
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        await self._listener.aclose()
+
+
+class _Connection(TCPServer):
+    """hypercorn's connection, over as soon as its client has left: by itself it waits for the idle timer first."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+async def _converse(make: partial[_Connection], slots: trio.Semaphore, stream: trio.abc.Stream) -> None:
+    """One connection. Whatever its client makes hypercorn trip over ends this connection and no other."""
+    try:
+        await make(stream)
+    except Exception as fault:  # noqa: BLE001 - the outermost frame of a connection
+        _log.warning("a connection ended on a fault of the protocol: %s", _name_of(fault))
+    finally:
+        slots.release()
+
+
+def _name_of(fault: BaseException) -> str:
+    while isinstance(fault, BaseExceptionGroup):
+        fault = cast("BaseExceptionGroup[BaseException]", fault).exceptions[0]
+    return type(fault).__name__
 
 
 def _hypercorn(server: Server) -> hypercorn.config.Config:
@@ -195,5 +151,6 @@ def _hypercorn(server: Server) -> hypercorn.config.Config:
     config.include_server_header = False
     config.keep_alive_timeout = server.keep_alive_timeout
     config.keep_alive_max_requests = 1_000_000
-    config.h11_max_incomplete_size = 64 * 1024
+    config.h11_max_incomplete_size = MAX_HEAD
+    config.h2_max_header_list_size = MAX_HEAD
     return config

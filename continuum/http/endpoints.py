@@ -1,4 +1,4 @@
-"""What is answered at which path: the table."""
+"""What is answered at which path: the table, and who may ask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from continuum.core import Operation
 from continuum.dialects import DIALECTS, Dialect
 
-__all__ = ["CALLS", "CallRow"]
+__all__ = ["CALLS", "CALL_SCOPE", "OPEN", "PAGE_SCOPE", "CallRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,19 @@ class CallRow:
 
 
 CALLS: Mapping[str, CallRow] = MappingProxyType(
-    {row.path: row for row in (CallRow("/v1/chat/completions", Operation.CHAT, DIALECTS["openai_chat"]),)}
+    {
+        row.path: row
+        for row in (
+            CallRow("/v1/chat/completions", Operation.CHAT, DIALECTS["openai_chat"]),
+            CallRow("/v1/completions", Operation.COMPLETION, DIALECTS["openai_completions"]),
+            CallRow("/v1/embeddings", Operation.EMBEDDING, DIALECTS["openai_embeddings"]),
+        )
+    }
 )
 """The hot paths: answered in front of Quart, which would cost more than the rest of a call together."""
+
+OPEN = frozenset({"/", "/health", "/healthz", "/ready"})
+"""Answered to everybody. Any other path, known or not, is for callers with a scope."""
+
+CALL_SCOPE = "write"
+PAGE_SCOPE = "read"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from continuum.errors import Unauthenticated
+
 if TYPE_CHECKING:
     from continuum.errors import ContinuumError
 
@@ -26,7 +28,9 @@ def status_of(error: ContinuumError) -> int:
 
 
 def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
-    """Content type, what was tried, Allow, and Retry-After: whole seconds, at least 1, where a retry makes sense."""
+    """Content type, what was tried, Allow, the scheme a credential is wanted in, and Retry-After: whole seconds, at
+    least 1, where a retry makes sense.
+    """
     headers = [(b"content-type", b"application/json")]
     match error.details:
         case {"backend": str(backend), "model": str(model), "attempts": int(attempts)}:
@@ -35,6 +39,8 @@ def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
             pass
     if isinstance(allow := error.details.get("allow"), str):
         headers.append((b"allow", allow.encode()))
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     return headers

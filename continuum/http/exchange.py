@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope
 
+from continuum.core import ANONYMOUS
 from continuum.errors import ContentTooLarge, RequestTimeout
 from continuum.http.errors import headers_of, status_of
 from continuum.runtime.log import fields
@@ -17,7 +18,7 @@ from continuum.runtime.log import fields
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from continuum.core import Reply
+    from continuum.core import Principal, Reply
     from continuum.dialects import Dialect
     from continuum.errors import ContinuumError
 
@@ -38,7 +39,7 @@ class ClientLeft(Exception):
 class Exchange:
     """One request. status: what was answered, 0 while nothing was. finished: all of it was handed over.
     client_left: it did not wait for that. interrupted: we did not. cancel_scope: ends the call,
-    while there is one.
+    while there is one. principal: who asks. granted: headers for a page of another origin.
     """
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -49,10 +50,13 @@ class Exchange:
         self._first_byte: float | None = None
         self.status = 0
         self.finished = False
+        self._body_read = False
         self.client_left = False
         self.interrupted = False
         self.cancel_scope: trio.CancelScope | None = None
         self.reply: Reply | None = None
+        self.principal: Principal = ANONYMOUS
+        self.granted: Headers = []
         self.headers = {name.lower(): value for name, value in scope["headers"]}
         asked = self.headers.get(b"x-request-id", b"")
         self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else f"req_{secrets.token_hex(12)}"
@@ -86,6 +90,7 @@ class Exchange:
                 raise _too_large(limit)
             pieces.append(piece)
             if not message.get("more_body", False):
+                self._body_read = True
                 return b"".join(pieces)
 
     async def _next(self, gap: float) -> ASGIReceiveEvent:
@@ -98,7 +103,9 @@ class Exchange:
         self.status = status
         self._first_byte = trio.current_time()
         common: Headers = [(b"server", b"continuum"), (b"x-request-id", self.request_id.encode())]
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *common]})
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *self.granted, *common]}
+        )
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send some of the answer's body, or its end."""
@@ -119,7 +126,14 @@ class Exchange:
 
     async def fail(self, error: ContinuumError, dialect: Dialect) -> None:
         """Send an error as the caller's dialect words it."""
-        await self.answer(status_of(error), headers_of(error), dialect.write_error(error))
+        headers = headers_of(error)
+        if self._has_unread_body() and self.scope["http_version"].startswith("1"):
+            headers.append((b"connection", b"close"))  # it will be closed: without a word the client would use it again
+        await self.answer(status_of(error), headers, dialect.write_error(error))
+
+    def _has_unread_body(self) -> bool:
+        declared = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+        return declared and not self._body_read
 
     def log(self) -> None:
         """The request's line in the access log."""
@@ -132,6 +146,7 @@ class Exchange:
             "request",
             extra=fields(
                 id=self.request_id,
+                key=self.principal.key_id,
                 method=self.scope["method"],
                 route=self.scope["path"],
                 status=CLIENT_LEFT if self.client_left else self.status,

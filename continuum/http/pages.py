@@ -2,47 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from continuum.core import Principal
 from continuum.dialects import DIALECTS
-from continuum.errors import ContinuumError, InternalError, MethodNotAllowed, NotFound
+from continuum.errors import ContinuumError, InternalError, MethodNotAllowed, ModelNotFound, NotFound
 from continuum.http.errors import headers_of, status_of
 from continuum.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypercorn.typing import HTTPScope
+
+    from continuum.providers import ModelInfo
     from continuum.runtime import Instance
 
-__all__ = ["make_pages"]
+__all__ = ["make_pages", "with_principal"]
 
-_DOCS = "POST /v1/chat/completions, GET /v1/models, GET /health"
+_DOCS = "POST /v1/chat/completions, /v1/completions, /v1/embeddings; GET /v1/models, /health, /ready"
+_PRINCIPAL = "continuum.principal"
+
+
+def with_principal(scope: HTTPScope, principal: Principal) -> HTTPScope:
+    """The scope of a page that answers this caller."""
+    return cast("HTTPScope", {**scope, _PRINCIPAL: principal})
 
 
 def make_pages(instance: Instance) -> QuartTrio:
     """The app for one instance."""
     app = QuartTrio("continuum")
     app.config["RESPONSE_TIMEOUT"] = None
+    app.url_map.merge_slashes = False  # a model's id may hold any, and nothing is redirected
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, the base class has not
 
+    _add_state(app, instance)
+    _add_models(app, instance)
+    _add_errors(app)
+    return app
+
+
+def _add_state(app: QuartTrio, instance: Instance) -> None:
     @app.get("/")
     async def root() -> dict[str, str]:
         return {"name": "continuum", "version": VERSION, "docs": _DOCS}
 
     @app.get("/health")
+    @app.get("/healthz")
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": VERSION}
 
+    @app.get("/ready")
+    async def ready() -> tuple[dict[str, str], int]:
+        if instance.draining:
+            return {"status": "draining"}, 503
+        return ({"status": "ready"}, 200) if instance.usable else ({"status": "no_backend"}, 503)
+
+
+def _add_models(app: QuartTrio, instance: Instance) -> None:
     @app.get("/v1/models")
     async def models() -> dict[str, object]:
-        listed = [
-            {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
-            for model in instance.models()
-        ]
-        return {"object": "list", "data": listed}
+        return {"object": "list", "data": [_shown(model) for model in instance.models(_caller())]}
 
+    @app.get("/v1/models/<path:name>")
+    async def model(name: str) -> dict[str, object]:
+        for info in instance.models(_caller()):
+            if info.id == name:
+                return _shown(info)
+        raise ModelNotFound(f"The model '{name}' does not exist or no backend serves it", param="model")
+
+
+def _add_errors(app: QuartTrio) -> None:
     @app.errorhandler(HTTPException)
     async def refused(fault: HTTPException) -> Response:
         kind, words = _REFUSALS.get(fault.code or 0, (InternalError, "the request failed"))
@@ -53,7 +87,15 @@ def make_pages(instance: Instance) -> QuartTrio:
     async def failed(fault: ContinuumError) -> Response:
         return _error(fault)
 
-    return app
+
+def _caller() -> Principal:
+    principal = cast("Mapping[str, object]", request.scope).get(_PRINCIPAL)
+    assert isinstance(principal, Principal), "every page is reached through with_principal"  # noqa: S101 - our own slip
+    return principal
+
+
+def _shown(model: ModelInfo) -> dict[str, object]:
+    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
 
 
 _REFUSALS: dict[int, tuple[type[ContinuumError], str]] = {

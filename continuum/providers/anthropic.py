@@ -5,7 +5,8 @@ Only chat is compatible: the list of models is Anthropic's own, with its own cre
 
 from __future__ import annotations
 
-from continuum.providers.base import Headers, Provider, Variables
+from continuum.chat import Operation
+from continuum.providers.base import Headers, Provider, Variables, paths_under
 from continuum.providers.listing import ModelInfo, is_model_id, read_entries, seconds_of
 
 __all__ = ["PROVIDER"]
@@ -26,6 +27,7 @@ def _read_models(body: bytes) -> list[ModelInfo]:
 PROVIDER = Provider(
     name="anthropic",
     default_url="https://api.anthropic.com",
+    paths=paths_under("/v1", {Operation.CHAT}),
     models_path="/v1/models?limit=1000",
     health_path="/v1/models?limit=1",
     look_headers=_look_headers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +18,16 @@ __all__ = ["Endpoint", "Headers", "Loopback", "Provider", "Variables", "bearer",
 
 Headers = list[tuple[bytes, bytes]]
 
-_OPENAI_PATHS = {Operation.CHAT: "/chat/completions"}
+_OPENAI_PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETION: "/completions",
+    Operation.EMBEDDING: "/embeddings",
+}
+_OPENAI_DIALECTS = {
+    Operation.CHAT: DIALECTS["openai_chat"],
+    Operation.COMPLETION: DIALECTS["openai_completions"],
+    Operation.EMBEDDING: DIALECTS["openai_embeddings"],
+}
 
 
 class Endpoint(Protocol):
@@ -43,9 +52,9 @@ def bearer(key: str) -> Headers:
     return [(b"authorization", b"Bearer " + key.encode("latin-1"))]
 
 
-def paths_under(root: str) -> Mapping[Operation, str]:
-    """OpenAI's paths where they do not begin with /v1."""
-    return MappingProxyType({operation: root + path for operation, path in _OPENAI_PATHS.items()})
+def paths_under(root: str, operations: Collection[Operation] = tuple(_OPENAI_PATHS)) -> Mapping[Operation, str]:
+    """OpenAI's paths below `root`, of these operations only."""
+    return MappingProxyType({operation: root + _OPENAI_PATHS[operation] for operation in operations})
 
 
 def no_extra_headers(endpoint: Endpoint) -> Headers:  # noqa: ARG001 - the table's signature
@@ -90,19 +99,20 @@ class Loopback:
 class Provider:
     """One kind of server.
 
-    default_url: where it lives when the configuration does not say. paths, models_path, health_path: requests for
-    calls, the list of models and a sign of life, below the backend's URL; target: the path of one call, where it
-    depends on the model (path, upstream model, endpoint). auth_headers, look_headers: the credential in a call, and
-    in a GET where that differs. fingerprint: what tells it when it is not named; detected: it is what it is found
-    to be. always_stream: asked for a stream even when the client wants the answer whole. answers_alias: its answers
-    name a model of its own making, so the name that was asked for is written back. request_fault, credential_fault:
-    whether an error (status, body) is really the request's fault, or the credential's. variables, loopback:
-    how a machine without a configuration shows that it has one; the first variable that is set counts.
+    default_url: where it lives when the configuration does not say. dialects: what each operation is spoken in.
+    paths, models_path, health_path: requests for the calls it takes, the list of models and a sign of life, below the
+    backend's URL; target: the path of one call, where it depends on the model (path, upstream model, endpoint).
+    auth_headers, look_headers: the credential in a call, and in a GET where that differs. fingerprint: what tells it
+    when it is not named; detected: it is what it is found to be. always_stream: asked for a stream even when the
+    client wants the answer whole. answers_alias: its answers name a model of its own making, so the name that was
+    asked for is written back. request_fault, credential_fault: whether an error (status, body) is really the
+    request's fault, or the credential's. variables, loopback: how a machine without a configuration shows that it has
+    one; the first variable that is set counts.
     """
 
     name: str
     default_url: str | None = None
-    dialect: Dialect = DIALECTS["openai_chat"]
+    dialects: Mapping[Operation, Dialect] = field(default_factory=lambda: MappingProxyType(_OPENAI_DIALECTS))
     paths: Mapping[Operation, str] = field(default_factory=lambda: paths_under("/v1"))
     models_path: str = "/v1/models"
     health_path: str = "/v1/models"

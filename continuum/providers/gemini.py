@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from continuum.chat import Operation
 from continuum.providers.base import Provider, Variables, paths_under
 from continuum.providers.listing import ModelInfo, read_openai_models
 
@@ -31,7 +32,7 @@ def _credential_fault(status: int, error: ErrorView) -> bool:
 PROVIDER = Provider(
     name="gemini",
     default_url="https://generativelanguage.googleapis.com",
-    paths=paths_under(_ROOT),
+    paths=paths_under(_ROOT, {Operation.CHAT, Operation.EMBEDDING}),
     models_path=_MODELS,
     health_path=_MODELS,
     read_models=_read_models,

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from continuum.backends.pool import open_pool
-from continuum.core import Engine
+from continuum.config import client_keys
+from continuum.core import ANONYMOUS, Access, Engine
 from continuum.providers import ModelInfo
 
 if TYPE_CHECKING:
@@ -14,21 +15,31 @@ if TYPE_CHECKING:
 
     from continuum.backends.pool import Pool
     from continuum.config import Config
+    from continuum.core import Principal
 
 __all__ = ["Instance", "open_instance"]
 
 
 class Instance:
-    """What a transport needs: the configuration in force, the engine over its pool, and the models there are."""
+    """What a transport needs: the configuration in force, who may call, the engine over its pool, and the models there
+    are. draining: the process is about to end.
+    """
 
-    def __init__(self, config: Config, pool: Pool) -> None:
+    def __init__(self, config: Config, pool: Pool, access: Access) -> None:
         self.config = config
+        self.access = access
         self.engine = Engine(config, pool)
         self.pool = pool
+        self.draining = False
 
-    def models(self) -> list[ModelInfo]:
-        """Every model and alias known now, in the configuration's order."""
-        found = {info.id: info for info in self.pool.catalog.models()}
+    @property
+    def usable(self) -> bool:
+        """Whether there is a backend that calls can go to now."""
+        return any(each.models and each.health.usable for each in self.pool.backends if each.config.enabled)
+
+    def models(self, principal: Principal = ANONYMOUS) -> list[ModelInfo]:
+        """Every model and alias known now that this caller may use, in the configuration's order."""
+        found = {info.id: info for info in self.pool.catalog.models() if principal.may_use(info.id)}
         for alias, target in self.config.routing.aliases.items():
             if target in found:
                 found.setdefault(alias, ModelInfo(alias, "continuum", found[target].created))
@@ -45,8 +56,10 @@ class Instance:
 @asynccontextmanager
 async def open_instance(config: Config) -> AsyncGenerator[Instance]:
     """The instance at work, once each server whose models are not configured was asked (for a bounded time);
-    leaving ends all it started.
+    leaving ends all it started. Raises ConfigError for a file of client keys that cannot be used.
     """
+    section = config.api_keys
+    access = Access(client_keys(section), needed=section.mode == "blocking")
     async with open_pool(config) as pool:
         await pool.catalog.first_look()
-        yield Instance(config, pool)
+        yield Instance(config, pool, access)

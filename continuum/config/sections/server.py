@@ -59,11 +59,11 @@ class Server(Section, reload=Reload.REQUIRES_RESTART):
         default=seconds("0s"),
         description="After SIGTERM keep accepting for this long while /ready answers 503, in seconds or with a unit.",
     )
-    tls: Tls | None = Field(default=None, description="Serve HTTPS, with HTTP/2 by ALPN.")
+    tls: Tls | None = Field(default=None, description="Serve HTTPS, with HTTP/2 by ALPN; unix sockets stay plain.")
     allowed_hosts: list[Word] = Field(
         default=[],
-        description="Host names that are answered. Empty: loopback names when every bind address is loopback or unix, "
-        "any name otherwise.",
+        description="Host names that are answered; *.example.com is all below one, * any. Empty: loopback names when "
+        "every bind address is loopback or unix, any name otherwise.",
     )
     trusted_proxies: list[Cidr] = Field(
         default=[], description="Addresses or networks of the proxies whose X-Forwarded-For is believed."

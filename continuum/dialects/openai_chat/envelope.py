@@ -6,6 +6,7 @@ Sans-I/O. `messages`, tools and every unknown field stay the bytes the client se
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ from continuum.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Envelope", "open_envelope"]
+__all__ = ["Envelope", "Subject", "open_envelope"]
 
 _T = TypeVar("_T")
 
@@ -42,6 +43,23 @@ _DROPPED = ("api_base", "base_url", "api_key")
 """Fields that would choose a URL or a credential: no body does that here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The field that says what a request is about: its name, the bytes its JSON may begin with, and that in words.
+
+    streams: whether an answer may come as a stream.
+    """
+
+    name: str
+    begins: bytes
+    wanted: str
+    required: bool = True
+    streams: bool = True
+
+
+_MESSAGES = Subject("messages", b"[", "a list")
+
+
 class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
@@ -58,15 +76,20 @@ class Envelope:
 
     __slots__ = ("_body", "_fields", "_named", "choices", "include_usage", "model", "stream")
 
-    def __init__(self, body: bytes, fields: dict[str, msgspec.Raw], default_model: str | None) -> None:
+    def __init__(
+        self, body: bytes, fields: dict[str, msgspec.Raw], default_model: str | None, *, streams: bool = True
+    ) -> None:
         self._body = body
         self._fields = fields
         self._named = _names_model(fields)
         self.model = _read_model(fields) if self._named or default_model is None else default_model
+        self.choices = _field(fields, "n", _INT, "an integer") or 1
+        self.stream = self.include_usage = False
+        if not streams:
+            return
         self.stream = _field(fields, "stream", _BOOL, "true or false") or False
         options = _field(fields, "stream_options", _OPTIONS, "an object")
         self.include_usage = bool(options and options.include_usage)
-        self.choices = _field(fields, "n", _INT, "an integer") or 1
 
     def render(self, *, model: str, stream: bool, include_usage: bool) -> bytes:
         """The body for a backend: the client's own bytes where nothing has to change."""
@@ -98,7 +121,7 @@ class Envelope:
         return {**known, **extra} if is_object(known) else dict(extra)
 
 
-def open_envelope(body: bytes, *, default_model: str | None = None) -> Envelope:
+def open_envelope(body: bytes, *, subject: Subject = _MESSAGES, default_model: str | None = None) -> Envelope:
     """Read a body as far as a router must. Raises InvalidRequest naming the field."""
     try:
         str(body, "utf-8")
@@ -116,12 +139,17 @@ def open_envelope(body: bytes, *, default_model: str | None = None) -> Envelope:
     for name, raw in fields.items():
         if bytes(memoryview(raw)[:1]) in _NUMBERS and len(memoryview(raw)) > MAX_DIGITS:
             raise InvalidRequest(f"'{name}' is not a number that anything can hold", code="invalid_value", param=name)
-    messages = fields.get("messages")
-    if messages is None:
-        raise InvalidRequest("'messages' is required", code="missing_required_parameter", param="messages")
-    if bytes(memoryview(messages)[:1]) != b"[":
-        raise InvalidRequest("'messages' must be a list", code="invalid_type", param="messages")
-    return Envelope(body, fields, default_model)
+    _check_subject(subject, fields.get(subject.name))
+    return Envelope(body, fields, default_model, streams=subject.streams)
+
+
+def _check_subject(subject: Subject, value: msgspec.Raw | None) -> None:
+    name = subject.name
+    if value is None:
+        if subject.required:
+            raise InvalidRequest(f"'{name}' is required", code="missing_required_parameter", param=name)
+    elif bytes(memoryview(value)[:1]) not in subject.begins:
+        raise InvalidRequest(f"'{name}' must be {subject.wanted}", code="invalid_type", param=name)
 
 
 def _too_deep() -> InvalidRequest:

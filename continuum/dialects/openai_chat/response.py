@@ -23,7 +23,7 @@ from continuum.errors import UpstreamProtocolError
 
 T = TypeVar("T")
 
-__all__ = ["read_response", "read_usage", "write_response"]
+__all__ = ["join_logprobs", "read_response", "read_usage", "write_response"]
 
 
 def read_usage(body: bytes) -> Usage | None:
@@ -101,16 +101,16 @@ def _write_choice(choice: Choice, number: int) -> dict[str, object]:
     return {
         "index": number,
         "message": message,
-        "logprobs": _logprobs(choice),
+        "logprobs": join_logprobs(choice, NAME),
         "finish_reason": choice.finish_reason or None,
     }
 
 
-def _logprobs(choice: Choice) -> dict[str, object] | None:
-    """Streamed log probabilities come in pieces, a list each for content and refusal: joined again."""
+def join_logprobs(choice: Choice, dialect: str) -> dict[str, object] | None:
+    """Streamed log probabilities come in pieces, each field a list (content and refusal, or tokens): joined again."""
     joined: dict[str, object] = {}
     for opaque in choice.opaque:
-        found = opaque.data.get("logprobs") if opaque.dialect == NAME else None
+        found = opaque.data.get("logprobs") if opaque.dialect == dialect else None
         for field, value in (found if is_object(found) else {}).items():
             known = joined.get(field)
             joined[field] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value or known

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from continuum.chat import Event, PartKind
     from continuum.dialects.openai_chat.wire import ChunkChoice, WireMessage, WireToolCall
 
-__all__ = ["DONE", "StreamReader", "StreamWriter"]
+__all__ = ["DONE", "StreamReader", "StreamWriter", "unusual"]
 
 DONE = b"[DONE]"
 _encode = msgspec.json.encode
@@ -70,7 +70,7 @@ class StreamReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamProtocolError("the backend sent an event that is not JSON") from None
         if not isinstance(chunk, Chunk):
-            return _unusual(chunk)
+            return unusual(chunk, NAME)
         events: list[Event] = []
         if chunk.error is not None:
             return [Failed(read_stream_error(chunk.error))]
@@ -186,13 +186,13 @@ def _decode(data: bytes) -> Chunk | object:
         return value
 
 
-def _unusual(value: object) -> list[Event]:
-    """JSON, but not of the shape this file knows: carried whole for clients of this dialect."""
+def unusual(value: object, dialect: str) -> list[Event]:
+    """JSON, but not of the shape the dialect's reader knows: carried whole for clients of that dialect."""
     if not is_object(value):
         raise UpstreamProtocolError("the backend sent an event that is not a JSON object")
     if value.get("error") is not None:
         return [Failed(read_stream_error(value["error"]))]
-    return [Opaque(NAME, {"chunk": value})]
+    return [Opaque(dialect, {"chunk": value})]
 
 
 _TEXT_FIELDS = {"text": "content", "refusal": "refusal"}

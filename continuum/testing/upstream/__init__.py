@@ -13,6 +13,7 @@ from .answers import Answer, Completion, FirstOnly, HeadThen, Plain, Raw, Stream
 from .faces import FACES, Face
 from .faults import FAULTS, Fault, Promise, fault_of
 from .openai import WORDS
+from .operations import Embeddings, TextCompletion
 from .request import Request
 from .server import Connection, Script, Upstream, open_upstream
 from .steps import END, Close, Hang, Pause, Reset, Send, Step, Wait, stream_data
@@ -26,6 +27,7 @@ __all__ = [
     "Close",
     "Completion",
     "Connection",
+    "Embeddings",
     "Face",
     "Fault",
     "FirstOnly",
@@ -41,6 +43,7 @@ __all__ = [
     "Send",
     "Step",
     "Stream",
+    "TextCompletion",
     "ToolCall",
     "Upstream",
     "Wait",

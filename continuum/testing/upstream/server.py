@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,20 +11,23 @@ import trio
 from .answers import Answer, Completion, Plain
 from .faces import FACES, Face
 from .faults import fault_of
+from .operations import Embeddings, TextCompletion
 from .reading import Incoming, MalformedRequest
 from .request import Request
 from .steps import Close, Hang, Pause, Reset, Send, Step, Wait
 
 HOST = "127.0.0.1"
+BESIDE_CHAT: Mapping[str, Answer] = {"/v1/completions": TextCompletion(), "/v1/embeddings": Embeddings()}
+"""The paths of other calls, and what each is answered when no script says otherwise."""
 
 Script = Callable[[Request], Answer]
-"""Decides on the answer to one chat request, when nothing was pushed for it."""
+"""Decides on the answer to one call, when nothing was pushed for it."""
 
 
 def ordinary(request: Request) -> Answer:
     """The default script: a model named `fault/NAME` gets that row of the table, any other the ordinary answer."""
     fault = fault_of(request.model)
-    return fault.answer if fault else Completion()
+    return fault.answer if fault else BESIDE_CHAT.get(request.path, Completion())
 
 
 @dataclass(eq=False, slots=True)
@@ -175,7 +178,7 @@ class Upstream:
 
     def _choose(self, request: Request) -> Answer:
         if request.method == "POST":
-            if not self.face.chat.fullmatch(request.path):
+            if request.path not in BESIDE_CHAT and not self.face.chat.fullmatch(request.path):
                 return Plain(b"", 404)
             return self._pushed.pop(0) if self._pushed else self.script(request)
         page = self.face.pages(self.models).get(request.path)
