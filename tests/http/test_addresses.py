@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from certificates import authority, certificate
 from chat import CHAT, asked, client_of
 from serving import Router, backend, config, start
 
 from continuum.testing.upstream import Stream, Upstream, Wait, open_upstream
 
-TLS = Path(__file__).resolve().parents[1] / "support" / "tls"
-CERTIFICATE = {"cert_file": str(TLS / "cert.pem"), "key_file": str(TLS / "key.pem")}
+CERTIFICATE = certificate()
 FIRST = r"^continuum: listening on (\S+)$"
 
 
@@ -83,7 +83,7 @@ async def test_a_stale_socket_is_taken_over_and_a_living_one_is_not(tmp_path: Pa
 async def test_tls(tmp_path: Path, protocol: str) -> None:
     path = tmp_path / "router.sock"
     server = {"bind_address": ["127.0.0.1:0", f"unix:{path}"], "tls": CERTIFICATE}
-    trusted = ssl.create_default_context(cafile=CERTIFICATE["cert_file"])
+    trusted = ssl.create_default_context(cafile=authority())
     async with rig(tmp_path, server) as (upstream, router):
         assert router.url.startswith("https://127.0.0.1:")
         async with client_of(router.url, verify=trusted, http2=protocol == "HTTP/2") as client:
