@@ -5,15 +5,19 @@ The model is weak: what it says is not asserted, only that it says something in 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+import trio
 from child import Child
-from serving import LISTENING
+from serving import LISTENING, config, open_router
 
 from continuum.backends import local
 from continuum.backends.local.model import SMOLLM2, model_path
@@ -113,3 +117,68 @@ def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
             process.kill()
     assert turn["stopReason"] in {"end_turn", "max_tokens"}
     assert len(chunks) > 1
+
+
+def managed_servers(router: int) -> list[int]:
+    """Process ids of the model's servers below the router."""
+    found, below = [], [router]
+    while below:
+        pid = below.pop()
+        try:
+            for thread in Path(f"/proc/{pid}/task").iterdir():  # whichever thread started it
+                below += map(int, (thread / "children").read_text().split())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile
+        if b"continuum.backends.local" in command and b"-P" in command[:3]:
+            found.append(pid)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the servers in /proc")
+async def test_two_managed_servers_under_load(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    """Started by first use; SIGKILL of one in the middle of the load is not seen by clients; stopped when idle."""
+    (entry,) = local.backend_config_data()["backends"]
+    entry["managed"]["idle_stop"] = "2s"
+    names = ("one", "two")
+    backends = [{**deepcopy(entry), "name": name} for name in names]
+    async with open_router(tmp_path, config(*backends), **environ) as router:
+        assert managed_servers(router.pid) == []
+        statuses: list[int] = []
+        killed: list[int] = []
+
+        async def work(client: httpx.AsyncClient, requests: int) -> None:
+            for _ in range(requests):
+                statuses.append((await client.post("/v1/chat/completions", json=ASK)).status_code)
+                if len(statuses) >= 4 and not killed:
+                    killed.append(managed_servers(router.pid)[0])
+                    os.kill(killed[0], signal.SIGKILL)
+
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with (
+            httpx.AsyncClient(base_url=router.url, trust_env=False, timeout=TIMEOUT_S, limits=limits) as client,
+            trio.open_nursery() as nursery,
+        ):
+            for _ in range(4):
+                nursery.start_soon(work, client, 4)
+        for name in names:  # both are up again, whichever was killed
+            pinned = {**ASK, "model": f"{name}/{MODEL}"}
+            answer = await trio.to_thread.run_sync(
+                partial(httpx.post, f"{router.url}/v1/chat/completions", json=pinned, timeout=TIMEOUT_S)
+            )
+            assert answer.headers["x-continuum-backend"] == name
+        assert statuses == [200] * 16
+        assert killed
+        running = managed_servers(router.pid)
+        assert len(running) == 2
+        with trio.fail_after(TIMEOUT_S):
+            async with trio.open_nursery() as nursery:
+                for pid in running:
+                    nursery.start_soon(_ended, os.pidfd_open(pid))
+
+
+async def _ended(process: int) -> None:
+    try:
+        await trio.lowlevel.wait_readable(process)
+    finally:
+        os.close(process)
