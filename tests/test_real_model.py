@@ -121,7 +121,8 @@ def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
 
 def managed_servers(router: int) -> list[int]:
     """Process ids of the model's servers below the router."""
-    found, below = [], [router]
+    found: list[int] = []
+    below = [router]
     while below:
         pid = below.pop()
         try:
