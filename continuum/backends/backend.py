@@ -81,7 +81,6 @@ class Backend:
         self.weight = config.weight
         self.in_flight = 0
         self._latency = Latency()
-        self.failures = 0
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
@@ -140,10 +139,6 @@ class Backend:
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""
         self._latency.record(outcome, trio.current_time())
-        if outcome.error is None:
-            self.failures = 0
-        elif outcome.counts:
-            self.failures += 1
         if self._record_key(outcome, trio.current_time()):
             self.availability.changed()
 

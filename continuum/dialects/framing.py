@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from continuum.errors import UpstreamProtocolError
 
-__all__ = ["MAX_LINE", "SSEParser", "ServerSent", "comment", "server_sent"]
+__all__ = ["MAX_LINE", "SSEParser", "ServerSent", "server_sent"]
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes one event may hold before the stream counts as broken."""
@@ -107,8 +107,3 @@ def server_sent(data: bytes, name: str = "") -> bytes:
         data = data.replace(b"\n", b"\ndata: ")
     head = f"event: {name}\ndata: ".encode() if name else b"data: "
     return head + data + b"\n\n"
-
-
-def comment(text: str = "") -> bytes:
-    """A line clients skip: it keeps a quiet connection open."""
-    return f": {text}\n\n".encode()

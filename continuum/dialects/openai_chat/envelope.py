@@ -74,7 +74,7 @@ class Envelope:
     wants back.
     """
 
-    __slots__ = ("_body", "_fields", "_named", "choices", "include_usage", "model", "stream")
+    __slots__ = ("_body", "_fields", "_named", "include_usage", "model", "stream")
 
     def __init__(
         self, body: bytes, fields: dict[str, msgspec.Raw], default_model: str | None, *, streams: bool = True
@@ -83,7 +83,7 @@ class Envelope:
         self._fields = fields
         self._named = _names_model(fields)
         self.model = _read_model(fields) if self._named or default_model is None else default_model
-        self.choices = _field(fields, "n", _INT, "an integer") or 1
+        _field(fields, "n", _INT, "an integer")
         self.stream = self.include_usage = False
         if not streams:
             return
