@@ -162,23 +162,27 @@ async def test_two_managed_servers_under_load(tmp_path: Path, environ: Mapping[s
         ):
             for _ in range(4):
                 nursery.start_soon(work, client, 4)
-        for name in names:  # both are up again, whichever was killed
+        used: set[int] = set()
+        for name in names:  # both can be up again, whichever was killed
             pinned = {**ASK, "model": f"{name}/{MODEL}"}
             answer = await trio.to_thread.run_sync(
                 partial(httpx.post, f"{router.url}/v1/chat/completions", json=pinned, timeout=TIMEOUT_S)
             )
+            used.update(managed_servers(router.pid))
             assert answer.headers["x-continuum-backend"] == name
         assert statuses == [200] * 16
         assert killed
-        running = managed_servers(router.pid)
-        assert len(running) == 2
+        assert len(used) >= 2
         with trio.fail_after(TIMEOUT_S):
-            async with trio.open_nursery() as nursery:
-                for pid in running:
-                    nursery.start_soon(_ended, os.pidfd_open(pid))
+            for pid in used:
+                await _ended(pid)
 
 
-async def _ended(process: int) -> None:
+async def _ended(pid: int) -> None:
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     try:
         await trio.lowlevel.wait_readable(process)
     finally:
