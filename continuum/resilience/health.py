@@ -26,6 +26,8 @@ class Probe(Enum):
 
 _ALIVE: Final = frozenset({401, 402, 403, 429})
 _ABSENT: Final = frozenset({404, 405, 501})
+_MOST_DOUBLINGS: Final = 16
+"""Past every interval in use, and far from what a float can hold."""
 
 
 def read_status(status: int, *, chosen: bool) -> Probe:
@@ -44,6 +46,7 @@ class Health:
     state: HealthState = "unknown"
     next_probe: float = 0.0
     _decided: bool = False
+    _met: bool = False
     _passes: int = 0
     _failures: int = 0
     _warming_since: float | None = None
@@ -60,6 +63,7 @@ class Health:
         is healthy with the first good one.
         """
         before = self.state
+        self._met = self._met or probe is not Probe.FAILED
         match probe:
             case Probe.PASSED | Probe.ALIVE:
                 self._pass("healthy" if probe is Probe.PASSED else "unknown", section)
@@ -73,13 +77,22 @@ class Health:
     def reset(self) -> bool:
         """Forget everything: another server will answer. Whether the state has changed."""
         changed = self.state != "unknown"
-        self.state, self._decided = "unknown", False
+        self.state, self._decided, self._met = "unknown", False, False
         self._passes, self._failures, self._warming_since = 0, 0, None
         return changed
 
     def pause(self, interval: float, section: HealthChecks) -> float:
-        """Seconds to the next probe. interval: between two probes of this server in general."""
-        return min(interval, section.warmup_check_interval) if self.state == "warming_up" else interval
+        """Seconds to the next probe. interval: between two probes of this server in general.
+
+        A server that was never there is probably about to be started: it is asked soon, then less and less often. One
+        that answers again is asked for the good probes it still owes at once: people wait for it.
+        """
+        soon = min(interval, section.warmup_check_interval)
+        if self.state == "warming_up" or (self.state == "unhealthy" and self._passes):
+            return soon
+        if self.state == "unhealthy" and not self._met:
+            return min(interval, soon * 2.0 ** min(self._failures - 1, _MOST_DOUBLINGS))
+        return interval
 
     def _pass(self, up: HealthState, section: HealthChecks) -> None:
         self._failures, self._warming_since = 0, None

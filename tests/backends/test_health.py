@@ -216,3 +216,19 @@ async def test_a_managed_server_is_probed_only_while_it_runs() -> None:
         await backend.managed.until("stopped")
         await until(backend, "unknown")
         assert backend.address() is None
+
+
+async def test_a_backend_that_comes_up_after_us_is_soon_used() -> None:
+    """Down at the first probe, the next one is not an interval away, nor is the one that confirms it."""
+    async with (
+        open_upstream(listens=False) as upstream,
+        trio.open_nursery() as nursery,
+        watched(backend_of(upstream.url), interval="1h") as instance,
+    ):
+        backend = instance.pool.backends[0]
+        await until(backend, "unhealthy")
+        await upstream.serve(nursery)
+        await until(backend, "healthy")
+        assert await call(instance) == "b"
+        assert len(upstream.looks) == 2, "healthy_threshold holds"
+        nursery.cancel_scope.cancel()

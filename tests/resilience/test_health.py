@@ -62,7 +62,7 @@ def test_another_process_is_another_server() -> None:
     assert not health.usable
 
 
-def test_only_a_server_that_warms_up_is_asked_more_often() -> None:
+def test_a_server_that_warms_up_is_asked_more_often() -> None:
     health = Health()
     assert health.pause(30, SECTION) == 30
     health.observe(W, SECTION, 0)
@@ -70,6 +70,40 @@ def test_only_a_server_that_warms_up_is_asked_more_often() -> None:
     assert health.pause(0.5, SECTION) == 0.5
     health.observe(P, SECTION, 1)
     assert health.pause(30, SECTION) == 30
+
+
+def pauses(*probes: Probe, interval: float = 30) -> list[float]:
+    """The pause after each probe."""
+    health, found = Health(), list[float]()
+    for number, probe in enumerate(probes):
+        health.observe(probe, SECTION, number)
+        found.append(health.pause(interval, SECTION))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        ([F] * 8, [1, 2, 4, 8, 16, 30, 30, 30]),
+        ([F, F, F, P, P], [1, 2, 4, 1, 30]),
+        ([F, F, P, F], [1, 2, 1, 30]),
+        ([F, F, A, A], [1, 2, 1, 30]),
+        ([P, F, F, F, F], [30] * 5),
+        ([P, F, F, F, P, F, P, P], [30, 30, 30, 30, 1, 30, 1, 30]),
+        ([F, W, F, F, F], [1, 1, 1, 30, 30]),
+    ],
+)
+def test_a_server_that_was_never_there_is_asked_soon_and_one_that_comes_back_at_once(
+    probes: list[Probe], expected: list[float]
+) -> None:
+    assert pauses(*probes) == expected
+    assert max(pauses(*probes, interval=0.5)) == 0.5
+
+
+@given(st.lists(st.sampled_from(Probe), max_size=2000), st.floats(0.01, 1e6))
+def test_a_pause_is_never_longer_than_the_interval_nor_shorter_than_both(probes: list[Probe], interval: float) -> None:
+    for pause in pauses(*probes, interval=interval):
+        assert min(interval, SECTION.warmup_check_interval) <= pause <= interval
 
 
 @given(st.lists(st.sampled_from(Probe)))

@@ -22,7 +22,9 @@ class HealthChecks(Section, reload=Reload.GRADUAL):
         description="Path that is probed; the default stands for what each type of backend answers best.",
     )
     warmup_check_interval: Duration = Field(
-        default=seconds("1s"), description="Time between probes while a backend warms up, in seconds or with a unit."
+        default=seconds("1s"),
+        description="Time between probes while a backend warms up or has begun to answer again, and the first of ever "
+        "longer ones while it was never there; in seconds or with a unit.",
     )
     max_warmup_duration: Duration = Field(
         default=seconds("300s"), description="Longest warm-up; then it is unhealthy. In seconds or with a unit."
