@@ -90,11 +90,12 @@ class Hosting:
         self.eof_grace = settings.eof_grace
         if self._closing.is_set():
             return
-        async with open_host(config) as host:
+        async with open_host(config) as host, trio.open_nursery() as nursery:
             table: type[SessionTable] = load_target("continuum.acp.session:SessionTable")
-            self._sessions = table(host, settings)
+            self._sessions = table(host, settings, nursery)
             self._settled.set()
             await self._closing.wait()
+            nursery.cancel_scope.cancel()
 
     def _prepare(self) -> tuple[Config, Settings, OpenHost]:
         """In a thread: what reads files and imports the rest, so that the client is heard meanwhile."""

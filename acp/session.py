@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import trio
 
-from continuum.chat import ChatResponse, Message, Part, Reasoning, Text
+from continuum.chat import Message
 from continuum.errors import ConfigError, ConfigProblem
 
 from .inbound import Inbound
-from .jsonrpc import INTERNAL_ERROR, RpcError
+from .jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 
 if TYPE_CHECKING:
     from continuum.config.sections.acp import AcpConfig
 
     from .host import Host
 
-__all__ = ["Session", "SessionTable", "Settings"]
+__all__ = ["Mode", "Session", "SessionTable", "Settings"]
+
+Mode = Literal["ask", "auto_edit", "read_only", "yolo"]
+"""How much a session's tools may do unasked (permissions.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,22 @@ def _system_prompt(section: AcpConfig) -> str | None:
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """One conversation. Its prompts are queued as they are received; the first of them is the turn that runs."""
+    """One conversation. Its prompts are queued as they are received; the first of them is the turn that runs.
+
+    mcp_servers: as the client's params list them. ended: set when nobody can use the session any more; what was
+    started for it in `nursery` ends then.
+    """
 
     id: str
     cwd: str
     host: Host
     settings: Settings
+    nursery: trio.Nursery
+    additional_directories: Sequence[str] = ()
+    mcp_servers: Sequence[JsonObject] = ()
+    mode: Mode = "ask"
     chosen_model: str | None = None
+    ended: trio.Event = field(default_factory=trio.Event)
     history: list[Message] = field(default_factory=list[Message])
     prompts: list[Inbound] = field(default_factory=list[Inbound])
     _moved: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
@@ -94,30 +107,29 @@ class Session:
         for prompt in self.prompts:
             prompt.scope.cancel()
 
-    def remember(self, prompt: Message, response: ChatResponse) -> None:
-        """Keep what was shown. A turn that showed nothing, or was refused, leaves no trace (ACP: refusal)."""
-        answer = response.choices[0] if response.choices else None
-        if answer is None or answer.finish_reason == "content_filter":
-            return
-        shown: list[Part] = []
-        for part in answer.parts:
-            if part.kind in ("text", "refusal") and part.text:
-                shown.append(Text(part.text))
-            elif part.kind == "reasoning" and answer.finish_reason:  # a thought cut short has no signature
-                shown.append(Reasoning(part.text, part.vendor))
-        if any(isinstance(part, Text) for part in shown):
-            self.history += [prompt, Message("assistant", shown)]
+    def end(self) -> None:
+        """The session is over: its prompts are cancelled, what serves it alone stops."""
+        self.cancel()
+        self.ended.set()
+
+    def remember(self, turn: Sequence[Message]) -> None:
+        """Keep one turn's messages: the prompt, and what was shown and done (transcript.py)."""
+        self.history += turn
 
 
 class SessionTable:
     """The open sessions of one connection, the least recently used first."""
 
-    def __init__(self, host: Host, settings: Settings) -> None:
+    def __init__(self, host: Host, settings: Settings, nursery: trio.Nursery) -> None:
+        """nursery: where what a session starts (MCP servers) is run; it outlives every session."""
         self._host = host
         self._settings = settings
+        self._nursery = nursery
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
-    def open(self, cwd: str) -> Session:
+    def open(
+        self, cwd: str, additional_directories: Sequence[str] = (), mcp_servers: Sequence[JsonObject] = ()
+    ) -> Session:
         """A new session; at the limit it takes the place of the one idle for longest. RpcError: none is idle."""
         if len(self._sessions) >= self._settings.max_concurrent:
             idle = next((session for session in self._sessions.values() if not session.prompts), None)
@@ -125,8 +137,16 @@ class SessionTable:
                 raise RpcError(
                     INTERNAL_ERROR, f"All {len(self._sessions)} sessions are busy (acp.sessions.max_concurrent)"
                 )
-            del self._sessions[idle.id]
-        session = Session(f"sess_{secrets.token_hex(16)}", cwd, self._host, self._settings)
+            self._sessions.pop(idle.id).end()
+        session = Session(
+            f"sess_{secrets.token_hex(16)}",
+            cwd,
+            self._host,
+            self._settings,
+            self._nursery,
+            additional_directories,
+            mcp_servers,
+        )
         self._sessions[session.id] = session
         return session
 

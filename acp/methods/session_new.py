@@ -29,7 +29,7 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
 
 async def _open(agent: Agent, params: NewSession) -> JsonObject:
     table = await agent.sessions()
-    session = table.open(params.cwd)
+    session = table.open(params.cwd, params.additional_directories, params.mcp_servers)
     if params.mcp_servers:
         _log.warning("the session's %d MCP servers are left out: not supported yet", len(params.mcp_servers))
     return {"sessionId": session.id, "configOptions": config_options(session)}

@@ -30,6 +30,7 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
 async def _turn(agent: Agent, session: Session, prompt: Message, call: Inbound) -> JsonObject:
     try:
         await session.wait_turn(call)
-        return {"stopReason": await take_turn(session, prompt, agent.client)}
+        outcome = await take_turn(session, prompt, agent.client)
+        return {"stopReason": outcome.stop_reason}
     finally:
         session.leave(call)
