@@ -307,16 +307,21 @@ class StreamBroken(UpstreamError):
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One fault of a configuration: where, which key, which rule. `rule` names a value only masked."""
+    """One fault of a configuration: where, which key, which rule, and the value that broke it. `rule` and `shown` name
+    a secret value only masked. line and column count from 1.
+    """
 
     rule: str
     key: str = ""
     file: str = ""
     line: int | None = None
+    column: int | None = None
+    shown: str = ""
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return ": ".join(part for part in (place, self.key, self.rule) if part)
+        rule = f"{self.rule} (got {self.shown})" if self.shown else self.rule
+        return ": ".join(part for part in (place, self.key, rule) if part)
 
 
 class ConfigError(ContinuumError):

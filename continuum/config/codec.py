@@ -131,8 +131,10 @@ def _changes(text: str) -> bool:
 _Dumper.add_representer(str, _Dumper.string)
 
 
-def _refused(file: str, rule: str, line: int | None = None, path: Path = ()) -> ParseError:
-    return ParseError([ConfigProblem(rule, ".".join(map(str, path)), file, line)])
+def _refused(
+    file: str, rule: str, line: int | None = None, path: Path = (), *, column: int | None = None
+) -> ParseError:
+    return ParseError([ConfigProblem(rule, ".".join(map(str, path)), file, line, column)])
 
 
 def _kind(value: object) -> str:
@@ -149,7 +151,8 @@ def _yaml(text: str, file: str) -> Parsed:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         rule = f"not valid YAML: {error.problem or error.context}"
-        raise _refused(file, _plain(rule), mark.line + 1 if mark else None) from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise _refused(file, _plain(rule), line, column=column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if error.position >= 0 else None
         raise _refused(file, "not valid YAML: holds a control character", line) from None
@@ -194,7 +197,8 @@ class _YamlReader:
         return data
 
     def _refuse(self, rule: str, event: Any, path: Path) -> None:
-        self._problems.append(ConfigProblem(rule, ".".join(map(str, path)), self._file, _line(event)))
+        column = event.start_mark.column + 1
+        self._problems.append(ConfigProblem(rule, ".".join(map(str, path)), self._file, _line(event), column))
         if len(self._problems) >= _MOST_PROBLEMS:
             raise ParseError(self._problems)
 
@@ -256,9 +260,10 @@ def _toml(text: str, file: str) -> Parsed:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         rule, _, place = str(error).partition(" (at ")
-        line = re.match(r"line ([0-9]+)", place)
-        last = text.count("\n") + 1
-        raise _refused(file, f"not valid TOML: {_plain(rule)}", int(line[1]) if line else last) from None
+        found = re.match(r"line ([0-9]+), column ([0-9]+)", place)
+        line = int(found[1]) if found else text.count("\n") + 1
+        column = int(found[2]) if found else len(text.rpartition("\n")[2]) + 1
+        raise _refused(file, f"not valid TOML: {_plain(rule)}", line, column=column) from None
     except RecursionError:
         raise _refused(file, f"is nested deeper than {DEEPEST} levels") from None
     return _plain_values(data, file), {}
@@ -285,7 +290,7 @@ def _json(text: str, file: str) -> Parsed:
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise _refused(file, f"not valid JSON: {error.msg}", error.lineno) from None
+        raise _refused(file, f"not valid JSON: {error.msg}", error.lineno, column=error.colno) from None
     except ValueError as error:
         raise _refused(file, _plain(str(error))) from None
     except RecursionError:

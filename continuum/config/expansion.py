@@ -20,6 +20,17 @@ _MALFORMED = "malformed reference: write ${NAME} or ${NAME:-default}, and $${ fo
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A file's string that holds `${`, as written: expanded at each load, and the only thing that ever is.
+
+    Plain data in which such strings are References is in *stored form*. It is a type of its own, and not a mapping
+    like the `{"$env": text}` that a version's line has for it: no request body can hold one.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """A reference that cannot be expanded: where, and what is wrong."""
 

@@ -12,6 +12,7 @@ from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path
 from continuum.config.shape import group_at, is_secret
 from continuum.config.types import nearest
+from continuum.errors import ConfigProblem
 
 _LONGEST_VALUE = 60
 _BARE = frozenset("-0123456789tf")  # how numbers and booleans begin
@@ -48,8 +49,9 @@ class Fault:
     rule: str
     shown: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.rule} (got {self.shown})" if self.shown else self.rule
+    def at(self, file: str, line: int | None = None) -> ConfigProblem:
+        """The fault with the place its value comes from."""
+        return ConfigProblem(self.rule, ".".join(map(str, self.path)), file, line, shown=self.shown)
 
 
 def faults_of(error: ValidationError, root: type[Group], written: object) -> Iterator[Fault]:

@@ -44,8 +44,5 @@ def _read(file: File) -> list[ApiKey]:
         return _KeyFile.model_validate(document.data).api_keys
     except ValidationError as error:
         faults = faults_of(error, _KeyFile, document.data)
-        problems = [
-            ConfigProblem(str(fault), ".".join(map(str, fault.path)), document.file, document.line(fault.path))
-            for fault in faults
-        ]
+        problems = [fault.at(document.file, document.line(fault.path)) for fault in faults]
         raise ConfigError(problems) from None

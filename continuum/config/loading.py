@@ -64,14 +64,13 @@ def _problems(faults: Iterable[Fault], document: Document, overlay: Overlay) -> 
     """The faults with the places they come from: the file's by line, then the others."""
     problems = list[ConfigProblem]()
     for fault in faults:
-        key = ".".join(map(str, fault.path))
         where = _written_at(fault.path, document, overlay)
         origin = _origin(where, document, overlay)
         if origin is None:
             line = document.line(where)
-            problems.append(ConfigProblem(str(fault), key, document.file, line))
+            problems.append(fault.at(document.file, line))
         else:
-            problems.append(ConfigProblem(str(fault), key, origin))
+            problems.append(fault.at(origin))
     problems.sort(key=lambda each: (each.file != document.file, each.line or 0))
     if len(problems) > _MOST_PROBLEMS:
         rest = ConfigProblem(f"and {len(problems) - _MOST_PROBLEMS} more faults", file=document.file)

@@ -8,6 +8,7 @@ from pydantic_core import core_schema
 
 from continuum.config.model import SECTIONS, Config
 from continuum.config.types import Bytes, Seconds
+from continuum.config.view import ADMIN_SECTIONS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -19,6 +20,14 @@ def json_schema() -> dict[str, Any]:
     for name, info in SECTIONS.items():
         schema["properties"][name]["description"] = info.description
     return {"$schema": _DRAFT, "title": "Continuum configuration", **schema}
+
+
+def admin_schema(section: str | None = None) -> dict[str, Any]:
+    """Schema of the admin API's view of the configuration, or of one section of it."""
+    whole = json_schema()
+    if section is not None:
+        return {"$schema": _DRAFT, "title": section, **whole["properties"][section]}
+    return {**whole, "properties": {name: whole["properties"][name] for name in ADMIN_SECTIONS}}
 
 
 class _Generator(GenerateJsonSchema):

@@ -16,6 +16,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    SerializationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -40,6 +41,19 @@ _LONGEST_DURATION = 1e12  # seconds: beyond any use, within every clock
 _LARGEST_SIZE = 2**63 - 1
 
 _MASKED = re.compile(r".{3}\*\*\*.{4}|\*\*\*", re.DOTALL)
+_SHORTEST_SHOWN = 12  # characters: of fewer, seven would be too many to show
+REVEALED = "revealed"
+"""The key of a serialization context that shows secrets as they are."""
+
+
+def mask(text: str) -> str:
+    """A secret as a view shows it: `sk-***abcd`; `***` when it is short."""
+    return f"{text[:3]}{MASK}{text[-4:]}" if len(text) >= _SHORTEST_SHOWN else MASK
+
+
+def is_masked(text: str) -> bool:
+    """Does this text look like what `mask` makes?"""
+    return _MASKED.fullmatch(text) is not None
 
 
 class Seconds(float):
@@ -205,20 +219,25 @@ class Secret:
             raise ValueError("must not be empty")
         if not text.isprintable() or text != text.strip():
             raise ValueError("must not hold line breaks or control characters, nor begin or end with a space")
-        if _MASKED.fullmatch(text):
+        if is_masked(text):
             raise ValueError("is a masked secret, as shown by a view of the configuration; the secret itself is needed")
         return cls(text)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler
-        masked = core_schema.plain_serializer_function_ser_schema(str, when_used="json")
-        return core_schema.no_info_plain_validator_function(cls.read, serialization=masked)
+        shown = core_schema.plain_serializer_function_ser_schema(_shown, info_arg=True, when_used="json")
+        return core_schema.no_info_plain_validator_function(cls.read, serialization=shown)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         del schema, handler
         return {"type": "string", "minLength": 1, "format": "password"}
+
+
+def _shown(secret: Secret, info: SerializationInfo[Any]) -> str:
+    revealed = bool(info.context) and info.context.get(REVEALED)
+    return secret.reveal() if revealed else mask(secret.reveal())
 
 
 def _sendable(secret: Secret) -> Secret:

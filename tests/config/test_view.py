@@ -9,10 +9,14 @@ import pytest
 from continuum.config import SECTIONS, Config, from_mapping, json_schema, masked
 from continuum.config.codec import dump, parse
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.schema import admin_schema
+from continuum.config.types import is_masked, mask
+from continuum.config.view import ADMIN_SECTIONS, revealed, without_defaults
 from continuum.providers import PROVIDERS
 from continuum.selection import STRATEGIES
 
 HIDDEN = "hidden-value"
+MASKED = "hid***alue"
 FULL: dict[str, Any] = {
     "server": {
         "bind_address": ["127.0.0.1:1", "unix:/s"],
@@ -89,9 +93,9 @@ def test_secrets_are_masked_and_unset_keys_left_out() -> None:
     assert HIDDEN not in text
     assert "null" not in text
     first, second = view["backends"]
-    assert first["api_keys"] == ["***", "***"]
-    assert (first["headers"], first["proxy"], second["api_key"]) == ({"X-Team": "***"}, "***", "***")
-    assert view["acp"]["mcp_servers"][0]["env"] == {"K": "***"}
+    assert first["api_keys"] == [MASKED, MASKED]
+    assert (first["headers"], first["proxy"], second["api_key"]) == ({"X-Team": MASKED}, "htt***ue@p", MASKED)
+    assert view["acp"]["mcp_servers"][0]["env"] == {"K": MASKED}
     assert "api_key" not in first
     assert first["models"] == ["m", {"id": "n", "upstream": "o"}]
     assert HIDDEN not in f"{from_mapping(FULL)!r}{from_mapping(FULL)!s}{from_mapping(FULL).model_dump()}"
@@ -164,3 +168,39 @@ def test_the_schema_gives_defaults_as_people_write_them() -> None:
 
 def test_the_schema_is_the_same_every_time() -> None:
     assert json.dumps(json_schema()) == json.dumps(json_schema())
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [("sk-0123456789abcd", "sk-***abcd"), ("twelve-chars", "twe***hars"), ("eleven-char", "***"), ("s", "***")],
+)
+def test_masks(secret: str, shown: str) -> None:
+    assert mask(secret) == shown
+    assert is_masked(shown)
+
+
+def test_the_secrets_themselves_where_they_are_asked_for() -> None:
+    config = from_mapping(FULL)
+    assert revealed(config)["backends"][0]["api_keys"] == [HIDDEN, HIDDEN]
+    assert from_mapping(revealed(config)) == config
+
+
+def test_a_view_without_defaults_says_the_same() -> None:
+    config = from_mapping(FULL)
+    short = without_defaults(config, revealed(config))
+    assert from_mapping(short) == config
+    assert set(short) == {"server", "backends", "timeouts", "acp"}
+    assert "weight" not in short["backends"][0]
+    assert without_defaults(Config(), masked(Config())) == {}
+
+
+def test_the_admin_schema_covers_the_fifteen_sections() -> None:
+    assert len(ADMIN_SECTIONS) == 15
+    schema = admin_schema()
+    assert list(schema["properties"]) == list(ADMIN_SECTIONS)
+    view = masked(from_mapping(FULL))
+    assert faults(schema, {name: view[name] for name in ADMIN_SECTIONS}) == []
+    for name in ADMIN_SECTIONS:
+        own = admin_schema(name)
+        assert own["$schema"] == schema["$schema"]
+        assert faults(own, view[name]) == []
