@@ -8,11 +8,13 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- TargetTooLong 414             |- UnsupportedMediaType 415
 |  |- HostNotAllowed 403            |- RateLimited 429          `- HeadTooLarge 431
 |- RoutingError                     no attempt gave an answer
-|  |- NoBackendAvailable 503        |- AttemptsExhausted 502    `- AttemptsTimedOut 504
+|  |- NoBackendAvailable 503        |- CircuitOpen 503
+|  |- AttemptsExhausted 502         `- AttemptsTimedOut 504
 |- UpstreamError                    one attempt failed
 |  |- ConnectFailed                 |- UpstreamTimeout          |- UpstreamProtocolError
 |  |- StaleConnection               |- UpstreamRejected         |- UpstreamThrottled
-|  |- UpstreamDenied                |- UpstreamFailed           `- StreamBroken
+|  |- UpstreamDenied                |- UpstreamFailed           |- DeadlinePassed
+|  `- StreamBroken
 |- ConfigError                      the configuration is not usable
 |  `- ParseError                    its text cannot be read
 |- ShuttingDown 503                 the process is draining
@@ -24,7 +26,7 @@ Messages are for callers: they never hold a URL, key, header value, path of ours
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,11 +35,13 @@ __all__ = [
     "AttemptsExhausted",
     "AttemptsTimedOut",
     "CallerError",
+    "CircuitOpen",
     "ConfigError",
     "ConfigProblem",
     "ConnectFailed",
     "ContentTooLarge",
     "ContinuumError",
+    "DeadlinePassed",
     "HeadTooLarge",
     "HostNotAllowed",
     "InternalError",
@@ -218,6 +222,12 @@ class NoBackendAvailable(RoutingError):
     http_status = 503
 
 
+class CircuitOpen(NoBackendAvailable):
+    """Every backend that could answer has failed too often and is left alone until `retry_after`."""
+
+    code = "circuit_open"
+
+
 class AttemptsExhausted(RoutingError):
     """Each permitted attempt failed; `details["attempts"]` lists backend and kind of fault."""
 
@@ -230,12 +240,20 @@ class AttemptsTimedOut(AttemptsExhausted):
 
 
 class UpstreamError(ContinuumError):
-    """One attempt at one backend failed. `counts` says whether that is the backend's fault."""
+    """One attempt at one backend failed. `counts` says whether that is the backend's fault; `status` is what it
+    answered, where that is the failure.
+    """
 
     code = "upstream_error"
     http_status = 502
     retryable = True
     counts: ClassVar[bool] = True
+    status: int | None = None
+
+    def answered(self, status: int) -> Self:
+        """The same, with the status that was answered."""
+        self.status = status
+        return self
 
 
 class ConnectFailed(UpstreamError):
@@ -249,6 +267,13 @@ class UpstreamTimeout(UpstreamError):
     http_status = 504
 
 
+class DeadlinePassed(UpstreamTimeout):
+    """The caller's own deadline, shorter than ours, has passed: no fault of the backend's."""
+
+    retryable = False
+    counts = False
+
+
 class UpstreamProtocolError(UpstreamError):
     """The backend's bytes are not an answer: broken HTTP, broken JSON, cut short."""
 
@@ -260,10 +285,13 @@ class StaleConnection(UpstreamProtocolError):
 
 
 class UpstreamRejected(UpstreamError):
-    """The backend found the request at fault (400, 404, 413, 422): relayed, never retried."""
+    """The backend found the request at fault (400, 404, 413, 422): relayed, never retried. too_long: because the
+    prompt does not fit the model's context.
+    """
 
     retryable = False
     counts = False
+    too_long = False
 
     def __init__(
         self,
@@ -275,7 +303,7 @@ class UpstreamRejected(UpstreamError):
         param: str | None = None,
     ) -> None:
         super().__init__(message, code=code or "invalid_request_error", param=param)
-        self.http_status = status
+        self.http_status = self.status = status
         self.kind = kind
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from typing import TYPE_CHECKING
 
 import trio
@@ -9,7 +11,7 @@ import trio
 from continuum.backends.latency import Latency
 from continuum.backends.transport import Origin
 from continuum.config.url import joined
-from continuum.errors import UpstreamDenied, UpstreamThrottled
+from continuum.errors import UpstreamDenied, UpstreamFailed, UpstreamThrottled
 from continuum.providers import PROVIDERS
 from continuum.resilience.health import Health
 from continuum.resilience.keys import KeyRing, Rest
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
     from continuum.backends.outcome import Outcome
-    from continuum.config import BackendConfig
+    from continuum.config import BackendConfig, Retry
     from continuum.providers import Headers, Provider
+    from continuum.resilience.breaker import Breaker
 
 __all__ = ["Availability", "Backend"]
+
+_log = logging.getLogger("continuum.backends")
 
 _OURS: Headers = [
     (b"content-type", b"application/json"),
@@ -56,7 +61,8 @@ class Availability:
 class Backend:
     """A configured backend at work. in_flight counts attempts that hold it now; models maps each served name to
     the name its server knows, and is replaced whole when discovery finds others. provider is what its type says, or
-    what it was found to be. keys: its keys by number; without any, one that stands for none.
+    what it was found to be. keys: its keys by number; without any, one that stands for none. rests_until: when it can
+    be burdened again, having asked to be spared; longest_rest: seconds for which that is believed.
 
     client carries calls, side_client all we ask on our own account: a look never waits for a call, nor a call for it.
     """
@@ -68,6 +74,7 @@ class Backend:
         *,
         side_client: UpstreamClient,
         availability: Availability,
+        breaker: Breaker,
         managed: ManagedServer | None = None,
     ) -> None:
         self.config = config
@@ -76,6 +83,9 @@ class Backend:
         self.managed = managed
         self.availability = availability
         self.health = Health()
+        self.breaker = breaker
+        self.rests_until = -math.inf
+        self.longest_rest = math.inf
         self._base = config.base
         self.name = config.name
         self.weight = config.weight
@@ -96,9 +106,13 @@ class Backend:
 
     @property
     def full(self) -> bool:
-        """Whether it holds as many requests as it may."""
+        """Whether it holds as many requests as it may, or its breaker as many trials."""
         limit = self.config.max_in_flight
-        return limit is not None and self.in_flight >= limit
+        return (limit is not None and self.in_flight >= limit) or self.breaker.saturated
+
+    def retune(self, retry: Retry) -> None:
+        """Go by another section from now on."""
+        self.longest_rest = retry.max_retry_after
 
     def adopt(self, provider: Provider) -> None:
         """Treat its server as one of this kind from the next request on."""
@@ -136,22 +150,49 @@ class Backend:
         """Where its server is, for a look at it; None while it is managed and not ready. Not a use of it."""
         return self.managed.address if self.managed is not None else self._base
 
+    def answering(self, ticket: int) -> int:
+        """An attempt has its first content: the ticket to go on with."""
+        if self.breaker.state == "closed":
+            return ticket
+        before, now = self.breaker.state, trio.current_time()
+        ticket = self.breaker.answering(ticket, now)
+        if self.breaker.state != before:
+            self._tell_breaker(now)
+            self.availability.changed()
+        return ticket
+
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""
-        self._latency.record(outcome, trio.current_time())
-        if self._record_key(outcome, trio.current_time()):
+        now = trio.current_time()
+        self._latency.record(outcome, now)
+        changed = self._record_key(outcome, now)
+        verdict = self.breaker.judge(outcome.error, cancelled=outcome.cancelled)
+        if self.breaker.end(outcome.ticket, verdict, now):
+            self._tell_breaker(now)
+            changed = True
+        if changed:
             self.availability.changed()
 
     def _record_key(self, outcome: Outcome, now: float) -> bool:
         match outcome.error:
+            case None:
+                return not outcome.cancelled and self.keys.accepted(outcome.key, now)
             case UpstreamDenied():
                 return self.keys.rest(outcome.key, Rest.DENIED, now)
             case UpstreamThrottled(retry_after=asked):
                 return self.keys.rest(outcome.key, Rest.THROTTLED, now, asked)
-            case None if not outcome.cancelled:
-                return self.keys.accepted(outcome.key, now)
+            case UpstreamFailed(retry_after=asked) if asked:
+                self.rests_until = max(self.rests_until, now + asked)
+                return True
             case _:
                 return False
+
+    def _tell_breaker(self, now: float) -> None:
+        breaker = self.breaker
+        if breaker.state == "open":
+            _log.warning("backend %s: circuit open, tried again in %g s", self.name, breaker.until - now)
+        else:
+            _log.info("backend %s: circuit %s", self.name, breaker.state)
 
     def _place(self, base: str) -> None:
         if base != self._placed:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from continuum.errors import UpstreamError
+from continuum.resilience.breaker import SPENT
 
 if TYPE_CHECKING:
     from continuum.chat import Usage
@@ -18,7 +19,7 @@ __all__ = ["Outcome"]
 class Outcome:
     """One attempt's end. error: None when it gave its whole answer. cancelled: its caller left.
     first_content, total: seconds since the attempt began; first_content is None when none came. key: the number of
-    the backend's key that was sent.
+    the backend's key that was sent. ticket: its breaker's.
     """
 
     backend: str
@@ -29,6 +30,7 @@ class Outcome:
     total: float = 0.0
     usage: Usage | None = None
     key: int = 0
+    ticket: int = SPENT
 
     @property
     def counts(self) -> bool:

@@ -15,36 +15,55 @@ from continuum.backends.health import HealthMonitor
 from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
 from continuum.config.url import PORT_FIELD
+from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from continuum.backends.transport import Transport
-    from continuum.config import BackendConfig, Config
+    from continuum.config import BackendConfig, CircuitBreaker, Config, Retry
+    from continuum.resilience.breaker import Breaker
 
 __all__ = ["Pool", "open_pool"]
 
 
 class Pool:
-    """The backends, in the configuration's order, their catalog of models, and who watches their health."""
+    """The backends, in the configuration's order, their catalog of models, who watches their health, their breakers."""
 
-    def __init__(self, backends: list[Backend], config: Config, availability: Availability) -> None:
+    def __init__(self, backends: list[Backend], config: Config, availability: Availability, breakers: Breakers) -> None:
         self.backends = backends
         self.availability = availability
+        self.breakers = breakers
         self.catalog = Catalog(backends, ttl=config.cache.model_list_ttl, availability=availability)
         self.monitor = HealthMonitor(backends, config.health_checks)
+        self.retune_retries(config.retry)
+
+    def retune_breakers(self, section: CircuitBreaker) -> None:
+        """Go by another section from now on."""
+        if self.breakers.retune(section):
+            self.availability.changed()
+
+    def retune_retries(self, section: Retry) -> None:
+        """Go by another section from now on."""
+        for backend in self.backends:
+            backend.retune(section)
 
 
 @asynccontextmanager
-async def open_pool(config: Config) -> AsyncGenerator[Pool]:
-    """The pool at work; leaving closes every connection and ends every managed server.
+async def open_pool(config: Config, *, breakers: Breakers | None = None) -> AsyncGenerator[Pool]:
+    """The pool at work; leaving closes every connection and ends every managed server. breakers: those of the pool
+    that this one follows.
 
     Raises ConfigError for certificates that cannot be used.
     """
     contexts = Contexts()
     availability = Availability()
-    backends = [_backend(number, entry, config, contexts, availability) for number, entry in enumerate(config.backends)]
-    pool = Pool(backends, config, availability)
+    breakers = breakers or Breakers(config.circuit_breaker)
+    backends = [
+        _backend(entry, _transports(number, entry, config, contexts), availability, breakers.of(entry.name))
+        for number, entry in enumerate(config.backends)
+    ]
+    pool = Pool(backends, config, availability, breakers)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -68,17 +87,23 @@ async def open_pool(config: Config) -> AsyncGenerator[Pool]:
 
 
 def _backend(
-    number: int, entry: BackendConfig, config: Config, contexts: Contexts, availability: Availability
+    entry: BackendConfig, transports: tuple[Transport, Transport], availability: Availability, breaker: Breaker
 ) -> Backend:
-    calls = _transport(number, entry, config, contexts, keepalive=config.server.connection_pool_size)
-    looks = _transport(number, entry, config, contexts, keepalive=0)  # each on a connection of its own
+    calls, looks = transports
     return Backend(
         entry,
         UpstreamClient(calls),
         side_client=UpstreamClient(looks),
         availability=availability,
+        breaker=breaker,
         managed=_managed(entry),
     )
+
+
+def _transports(number: int, entry: BackendConfig, config: Config, contexts: Contexts) -> tuple[Transport, Transport]:
+    """For calls, and for looks: each of those on a connection of its own."""
+    calls = _transport(number, entry, config, contexts, keepalive=config.server.connection_pool_size)
+    return calls, _transport(number, entry, config, contexts, keepalive=0)
 
 
 def _transport(number: int, entry: BackendConfig, config: Config, contexts: Contexts, *, keepalive: int) -> Transport:

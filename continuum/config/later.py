@@ -7,12 +7,9 @@ _LATER = """
 server.workers
 server.header_timeout
 server.trusted_proxies
-backends.*.retry_override
 backends.*.tls
 logging.log_prompts
 rate_limiting
-circuit_breaker
-retry
 timeouts.request.streaming.hold_head
 global_prompts
 fallback

@@ -10,17 +10,19 @@ import trio
 
 from continuum.backends.outcome import Outcome
 from continuum.chat import Fold, unfold
-from continuum.core.classify import refusal, retry_after
+from continuum.core.classify import refusal
 from continuum.core.frame import Frame
+from continuum.core.retry_after import retry_after
 from continuum.core.upstream_stream import UpstreamStream, renamed
-from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamTimeout
+from continuum.errors import UpstreamError, UpstreamProtocolError
+from continuum.resilience.breaker import SPENT
 
 if TYPE_CHECKING:
     from continuum.backends.catalog import Served
     from continuum.backends.client import UpstreamResponse
     from continuum.chat import Event, Usage
-    from continuum.config import Timeouts
     from continuum.core.call import Call
+    from continuum.core.patience import Patience
     from continuum.dialects import Dialect
 
 __all__ = ["Attempt"]
@@ -36,7 +38,7 @@ class Attempt:
     After open: `body` holds a whole answer in the backend's dialect, or `held` the frames up to the first content.
     """
 
-    def __init__(self, call: Call, served: Served, timeouts: Timeouts) -> None:
+    def __init__(self, call: Call, served: Served, patience: Patience) -> None:
         self.backend = served.backend
         self.body: bytes | None = None
         self.held: list[Frame] = []
@@ -44,12 +46,8 @@ class Attempt:
         self._upstream_model = served.upstream
         self._provider = served.backend.provider
         self._dialect = self._provider.dialects[call.operation]
-        request = timeouts.of(call.model)
-        times = request.streaming if call.stream else request.standard
-        self._gap = request.streaming.chunk_interval
+        self._patience = patience
         self._began = trio.current_time()
-        self._first_byte_by = self._began + min(times.first_byte, times.total)
-        self._whole_by = self._began + times.total
         self._first_content: float | None = None
         self._response: UpstreamResponse | None = None
         self._stream: UpstreamStream | None = None
@@ -59,6 +57,7 @@ class Attempt:
         self._base = ""
         self._unfolded = False
         self._key = 0
+        self._ticket = SPENT
 
     @property
     def dialect(self) -> Dialect:
@@ -72,19 +71,19 @@ class Attempt:
 
     async def open(self) -> None:
         """Send and wait for the first content event, or for the whole answer. Raises UpstreamError, closed."""
-        self.backend.in_flight += 1
+        backend, patience = self.backend, self._patience
+        backend.in_flight += 1
+        self._ticket = backend.breaker.begin()
         self._open = True
         try:
-            # A managed server may have to be started: that wait has its own bound, and is none of the model's time.
-            self._base = await self.backend.acquire()
+            self._base = await self._acquire() if backend.managed is not None else await backend.acquire()
             self._server_held = True
-            started_in = trio.current_time() - self._began
-            self._first_byte_by += started_in
-            self._whole_by += started_in
-            await self._within(self._first_byte_by, self._begin, "the backend did not begin to answer in time")
+            late = "the backend did not begin to answer in time"
+            await self._within(patience.first_byte_by(trio.current_time()), self._begin, late)
             self._first_content = trio.current_time() - self._began
             if not self._call.stream:
-                await self._within(self._whole_by, self._take_whole, "the backend's answer was not whole in time")
+                await self._within(patience.whole_by, self._take_whole, "the backend's answer was not whole in time")
+            self._ticket = backend.answering(self._ticket)
         except UpstreamError as fault:
             await self.close(fault)
             raise
@@ -98,7 +97,7 @@ class Attempt:
             frames, self.held = self.held, []
             return frames
         try:
-            return await self._receive(self._gap)
+            return await self._receive(self._patience.gap)
         except UpstreamError as fault:
             await self.close(fault)
             raise
@@ -126,14 +125,20 @@ class Attempt:
                     total=trio.current_time() - self._began,
                     usage=self.usage,
                     key=self._key,
+                    ticket=self._ticket,
                 )
             )
 
-    @staticmethod
-    async def _within(by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
+    async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
         with trio.move_on_at(by):
             return await step()
-        raise UpstreamTimeout(late)
+        raise self._patience.ended(late, trio.current_time())
+
+    async def _acquire(self) -> str:
+        """A managed server may have to be started: that wait has its own bound, and is none of the model's time."""
+        base = await self._within(self._patience.callers_by, self.backend.acquire, "the server did not start in time")
+        self._patience.extend(trio.current_time() - self._began)
+        return base
 
     async def _begin(self) -> None:
         call, provider, dialect = self._call, self._provider, self._dialect
@@ -144,7 +149,8 @@ class Attempt:
         self._response = response = await self.backend.send(self._base, path, body, self._key)
         if response.status != 200:
             error = dialect.read_error(await response.read_some(_MAX_ERROR_BODY))
-            raise refusal(provider, response.status, error, retry_after(response.headers.get("retry-after")))
+            wait = retry_after(response.headers, error, longest=self.backend.longest_rest)
+            raise refusal(provider, response.status, error, wait)
         if not streamed:
             await response.prefetch()
             return
@@ -165,7 +171,7 @@ class Attempt:
         while stream is not None and response is not None and not stream.complete:
             if stream.failed is not None:
                 raise stream.failed
-            by = min(trio.current_time() + gap, self._whole_by)
+            by = min(trio.current_time() + gap, self._patience.whole_by)
             if frames := stream.feed(await self._within(by, response.receive, "the backend stopped sending")):
                 return frames
         return []

@@ -22,7 +22,8 @@ class Call:
 
     It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
     or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
-    affinity: what calls of one session have in common, where they say so. principal: who asks.
+    affinity: what calls of one session have in common, where they say so. principal: who asks. timeout: seconds that
+    the caller gives it.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Call:
         "request_id",
         "show_usage",
         "stream",
+        "timeout",
     )
 
     def __init__(
@@ -51,6 +53,7 @@ class Call:
         envelope: Envelope | None = None,
         request: ChatRequest | None = None,
         principal: Principal = ANONYMOUS,
+        timeout: float | None = None,
     ) -> None:
         self.operation = operation
         self.dialect = dialect
@@ -62,6 +65,7 @@ class Call:
         self.envelope = envelope
         self.request = request
         self.principal = principal
+        self.timeout = timeout
 
     @classmethod
     def of_chat(cls, request: ChatRequest, *, request_id: str, affinity: str | None = None) -> Call:
@@ -87,6 +91,7 @@ class Call:
         request_id: str,
         affinity: str | None = None,
         principal: Principal = ANONYMOUS,
+        timeout: float | None = None,
     ) -> Call:
         """A client's own body."""
         return cls(
@@ -99,6 +104,7 @@ class Call:
             affinity=affinity,
             envelope=envelope,
             principal=principal,
+            timeout=timeout,
         )
 
     def opening(self, length: int) -> str:

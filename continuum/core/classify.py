@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import email.utils
-import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from continuum.dialects.openai_chat import TOO_LONG
 from continuum.errors import (
     AttemptsExhausted,
     AttemptsTimedOut,
@@ -26,50 +24,40 @@ if TYPE_CHECKING:
     from continuum.errors import ContinuumError, UpstreamError
     from continuum.providers import Provider
 
-__all__ = ["exhausted", "refusal", "retry_after", "tried"]
-
-MAX_RETRY_AFTER = 60.0
-"""Seconds: no backend makes us believe in a longer rest."""
+__all__ = ["exhausted", "refusal", "tried"]
 
 _DENIED = {401, 402, 403}
 
 
-def retry_after(header: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or a date; capped; None when it says nothing."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            when = email.utils.parsedate_to_datetime(header)
-            aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-            seconds = (aware - datetime.now(UTC)).total_seconds()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
-
-
 def refusal(provider: Provider, status: int, error: ErrorView, wait: float | None) -> UpstreamError:
-    """The failure that an answer other than 200 is. wait: seconds its Retry-After asks for."""
+    """The failure that an answer other than 200 is. wait: seconds for which the backend wants to be left alone."""
     answered = f"the backend answered {status}"
-    said = error.message or answered
     if provider.request_fault(status, error):
-        return UpstreamRejected(said, status=400)
+        return UpstreamRejected(error.message or answered, status=400)
     if provider.credential_fault(status, error):
         status = 401
     if status >= 500:
-        return UpstreamFailed(answered, retry_after=wait)  # its words may be an exception's
+        return UpstreamFailed(answered, retry_after=wait).answered(status)  # its words may be an exception's
     if status == 429:
-        return UpstreamThrottled("the backend throttles", retry_after=wait)
+        return UpstreamThrottled("the backend throttles", retry_after=wait).answered(status)
     if status in _DENIED:
-        return UpstreamDenied("the backend refused the router's credential")
+        return UpstreamDenied("the backend refused the router's credential").answered(status)
     if status == 408:
-        return UpstreamTimeout(answered)
+        return UpstreamTimeout(answered).answered(status)
     if status >= 400:
-        kind = error.type or "invalid_request_error"
-        return UpstreamRejected(said, status=status, kind=kind, code=error.code or None, param=error.param)
+        return _rejected(provider, status, error)
     return UpstreamProtocolError(f"the backend answered {status}, which is no answer here")
+
+
+def _rejected(provider: Provider, status: int, error: ErrorView) -> UpstreamRejected:
+    words = (error.code, error.type, error.message)
+    too_long = any(each in word for each in provider.overflow for word in words)
+    code = error.code or (TOO_LONG if too_long else None)
+    kind = error.type or "invalid_request_error"
+    said = error.message or f"the backend answered {status}"
+    rejected = UpstreamRejected(said, status=status, kind=kind, code=code, param=error.param)
+    rejected.too_long = too_long
+    return rejected
 
 
 def tried(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> dict[str, object]:
@@ -90,4 +78,4 @@ def exhausted(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> Cont
     count = f"{len(errors)} attempts failed; the last one: " if len(errors) > 1 else ""
     kind = AttemptsTimedOut if isinstance(last, UpstreamTimeout) else AttemptsExhausted
     code = UpstreamDenied.code if all(isinstance(error, UpstreamDenied) for error in errors) else None
-    return kind(f"{count}{last.message}", code=code, details=details)
+    return kind(f"{count}{last.message}", code=code, retry_after=last.retry_after, details=details)

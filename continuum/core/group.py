@@ -43,7 +43,7 @@ class Group:
         """Whether any of them takes such calls."""
         return any(operation in backend.provider.paths for backend in self.members)
 
-    def choose(self, call: Call, tried: Sequence[Backend], out: Collection[Backend] = ()) -> Backend | None:
+    def choose(self, call: Call, tried: Collection[Backend], out: Collection[Backend] = ()) -> Backend | None:
         """One that can take the call now, was not tried and is not out; None when there is none."""
         operation = call.operation
 

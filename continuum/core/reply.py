@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from continuum.core.call import Call
     from continuum.core.frame import Frame
     from continuum.dialects import Dialect
+    from continuum.resilience.retry import Tries
 
 __all__ = ["Reply"]
 
@@ -23,16 +24,21 @@ __all__ = ["Reply"]
 class Reply:
     """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
 
-    body: the whole answer in `dialect`, None when it streams. attempts: how many backends were asked.
+    body: the whole answer in `dialect`, None when it streams.
     """
 
-    def __init__(self, call: Call, attempt: Attempt, *, model: str, attempts: int) -> None:
+    def __init__(self, call: Call, attempt: Attempt, tries: Tries, *, model: str) -> None:
         self.model = model
-        self.attempts = attempts
         self._attempt = attempt
+        self._tries = tries
         self._show_usage = call.show_usage
         self._batch: list[Frame] = []
         self._next = 0
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts it took."""
+        return self._tries.made
 
     @property
     def backend(self) -> str:
@@ -88,7 +94,10 @@ class Reply:
 
     async def aclose(self) -> None:
         """Close the upstream and record the outcome."""
-        await self._attempt.close()
+        try:
+            await self._attempt.close()
+        finally:
+            self._tries.end()
 
 
 def _only_usage(frame: Frame) -> bool:

@@ -1,34 +1,42 @@
-"""Who of a group is not to be tried now: the unhealthy, and those whose keys rest. Concluded once and kept until
-something changes, so that a call costs the same beside ten backends and beside ten thousand.
+"""Who of a group is not to be tried now: the unhealthy, those whose circuit is open, and those that rest. Concluded
+once and kept until something changes, so that a call costs the same beside ten backends and beside ten thousand.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from continuum.errors import NoBackendAvailable, RateLimited
+from continuum.errors import CircuitOpen, NoBackendAvailable, RateLimited
 from continuum.resilience.keys import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from continuum.backends.backend import Availability, Backend
     from continuum.errors import ContinuumError
 
-__all__ = ["Screen"]
+__all__ = ["MAX_NAMED", "Screen"]
 
 MAX_CONCLUSIONS = 10_000
 """Groups of which it is kept who is out."""
 
+MAX_NAMED = 100
+"""Backends that an error names."""
+
+_NOBODY: frozenset[Backend] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """Of these members these are out, until then."""
+    """Of these members these are out, until then; refusal: all are, and this is why (now to error)."""
 
     members: Sequence[Backend]
     out: frozenset[Backend]
     until: float
+    refusal: Callable[[float], ContinuumError] | None = None
 
 
 class Screen:
@@ -43,7 +51,8 @@ class Screen:
     def out(self, members: Sequence[Backend], now: float) -> frozenset[Backend]:
         """Those of `members` (not to be altered afterwards) that are not to be tried; never all of them.
 
-        Raises NoBackendAvailable when all are unhealthy, RateLimited when all that are not were throttled.
+        Raises NoBackendAvailable when all are unhealthy, CircuitOpen when the circuits of all others are open,
+        RateLimited when all that are left were throttled.
         """
         if self._seen != self._availability.count or len(self._concluded) > MAX_CONCLUSIONS:
             self._seen = self._availability.count
@@ -51,6 +60,8 @@ class Screen:
         known = self._concluded.get(id(members))
         if known is None or known.until <= now or known.members is not members:
             known = self._concluded[id(members)] = self._conclude(members, now)
+        if known.refusal is not None:
+            raise known.refusal(now)
         return known.out
 
     def _conclude(self, members: Sequence[Backend], now: float) -> _Conclusion:
@@ -58,25 +69,53 @@ class Screen:
         if len(alive) < self._panic_threshold * len(members):
             alive = list(members)
         if not alive:
-            raise _unhealthy(members, now)
+            return _Conclusion(members, _NOBODY, math.inf, _unhealthy(members))
+        shut = {backend for backend in alive if backend.breaker.refuses(now)}
+        reopens = min((backend.breaker.until for backend in shut), default=math.inf)
+        alive = [backend for backend in alive if backend not in shut]
+        if not alive:
+            return _Conclusion(members, _NOBODY, reopens, _circuits_open(shut, reopens))
         rests = {backend: rest for backend in alive if (rest := backend.keys.resting(now)) is not None}
+        wakes = min((backend.keys.wakes_at() for backend in rests), default=math.inf)
         fit = [backend for backend in alive if backend not in rests]
         if not fit:  # a denied key is tried where nothing else is left; a throttled one is left in peace
             fit = [backend for backend, rest in rests.items() if rest is Rest.DENIED]
         if not fit:
-            raise _throttled(alive, now)
-        until = min((backend.keys.wakes_at() for backend in rests), default=float("inf"))
+            return _Conclusion(members, _NOBODY, min(wakes, reopens), _throttled(wakes))
+        tired = {backend: backend.rests_until for backend in fit if backend.rests_until > now}
+        if len(tired) < len(fit):  # they asked to be spared, and others are there
+            fit = [backend for backend in fit if backend not in tired]
+        until = min(wakes, reopens, min(tired.values(), default=math.inf))
         return _Conclusion(members, frozenset(members).difference(fit), until)
 
 
-def _unhealthy(members: Sequence[Backend], now: float) -> ContinuumError:
-    wait = max(0.0, min(backend.health.next_probe for backend in members) - now)
-    states = {backend.name: backend.health.state for backend in members}
-    return NoBackendAvailable(
-        "Every backend of this model is unhealthy", retry_after=wait, details={"candidates": states}
-    )
+def _unhealthy(members: Sequence[Backend]) -> Callable[[float], ContinuumError]:
+    states = {backend.name: backend.health.state for backend in islice(members, MAX_NAMED)}
+
+    def refusal(now: float) -> ContinuumError:
+        wait = max(0.0, min(backend.health.next_probe for backend in members) - now)
+        return NoBackendAvailable(
+            "Every backend of this model is unhealthy", retry_after=wait, details={"candidates": states}
+        )
+
+    return refusal
 
 
-def _throttled(alive: Sequence[Backend], now: float) -> ContinuumError:
-    wait = min(backend.keys.wakes_at() for backend in alive) - now
-    return RateLimited("every backend throttles this model; try again later", retry_after=wait)
+def _circuits_open(shut: Iterable[Backend], reopens: float) -> Callable[[float], ContinuumError]:
+    states = {backend.name: "circuit_open" for backend in islice(shut, MAX_NAMED)}
+
+    def refusal(now: float) -> ContinuumError:
+        return CircuitOpen(
+            "Every backend of this model has failed too often and is left alone for a while",
+            retry_after=max(0.0, reopens - now),
+            details={"candidates": states},
+        )
+
+    return refusal
+
+
+def _throttled(wakes: float) -> Callable[[float], ContinuumError]:
+    def refusal(now: float) -> ContinuumError:
+        return RateLimited("every backend throttles this model; try again later", retry_after=wakes - now)
+
+    return refusal

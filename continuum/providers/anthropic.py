@@ -32,5 +32,6 @@ PROVIDER = Provider(
     health_path="/v1/models?limit=1",
     look_headers=_look_headers,
     read_models=_read_models,
+    overflow=("prompt is too long",),
     variables=(Variables(key="ANTHROPIC_API_KEY", urls=("ANTHROPIC_BASE_URL",)),),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from continuum.chat import Operation
 from continuum.dialects import DIALECTS, Dialect
+from continuum.dialects.openai_chat import TOO_LONG
 from continuum.providers.listing import Fingerprint, ModelInfo, no_fingerprint, read_openai_models
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class Provider:
     when it is not named; detected: it is what it is found to be. always_stream: asked for a stream even when the
     client wants the answer whole. answers_alias: its answers name a model of its own making, so the name that was
     asked for is written back. request_fault, credential_fault: whether an error (status, body) is really the
-    request's fault, or the credential's. variables, loopback: how a machine without a configuration shows that it has
+    request's fault, or the credential's. overflow: words in a rejection by which a prompt that does not fit the model's
+    context is known. variables, loopback: how a machine without a configuration shows that it has
     one; the first variable that is set counts.
     """
 
@@ -125,6 +127,7 @@ class Provider:
     extra_headers: Callable[[Endpoint], Headers] = no_extra_headers
     request_fault: Callable[[int, ErrorView], bool] = no_fault
     credential_fault: Callable[[int, ErrorView], bool] = no_fault
+    overflow: tuple[str, ...] = (TOO_LONG, "maximum context length")
     always_stream: bool = False
     answers_alias: bool = False
     variables: tuple[Variables, ...] = ()

@@ -37,6 +37,7 @@ PROVIDER = Provider(
     health_path=_MODELS,
     read_models=_read_models,
     credential_fault=_credential_fault,
+    overflow=("exceeds the maximum number of tokens",),
     variables=(
         Variables(key="GEMINI_API_KEY", urls=("GEMINI_BASE_URL",)),
         Variables(key="GOOGLE_API_KEY", urls=("GOOGLE_BASE_URL",)),

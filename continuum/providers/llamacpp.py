@@ -32,6 +32,7 @@ PROVIDER = Provider(
     health_path="/health",
     fingerprint=_fingerprint,
     request_fault=_request_fault,
+    overflow=("exceed_context_size_error",),
     always_stream=True,
     answers_alias=True,
     loopback=(Loopback(title="llama.cpp", port=8080, owner="llamacpp", server="llama.cpp"),),

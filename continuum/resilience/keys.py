@@ -10,9 +10,6 @@ __all__ = ["KeyRing", "Rest"]
 
 SECONDS: Final = 1.0
 
-LONGEST_ASKED: Final = 60 * SECONDS
-"""A server that asks for a longer rest is not believed."""
-
 
 class Rest(Enum):
     """Why a key rests: (seconds of the first rest, of the longest); each in a row is twice the one before."""
@@ -39,7 +36,7 @@ class _Key:
             self.reason, self.rests = reason, 0
         first, longest = reason.value
         # The exponent is capped, too: a float overflows after a thousand rests.
-        length = min(first * 2.0 ** min(self.rests, 16), longest) if asked is None else min(asked, LONGEST_ASKED)
+        length = min(first * 2.0 ** min(self.rests, 16), longest) if asked is None else asked
         self.rests += not resting
         self.until = max(self.until, now + length)
         return True
@@ -86,7 +83,9 @@ class KeyRing:
         return min(key.until for key in self._keys)
 
     def rest(self, key: int, reason: Rest, now: float, asked: float | None = None) -> bool:
-        """The server would not have this key. asked: seconds it wants us to wait. Whether anything has changed."""
+        """The server would not have this key. asked: seconds it wants us to wait, as far as that is believed.
+        Whether anything has changed.
+        """
         return self._keys[key].rest(reason, now, asked)
 
     def accepted(self, key: int, now: float) -> bool:

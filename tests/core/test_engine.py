@@ -209,13 +209,13 @@ async def test_another_backend_is_tried_once() -> None:
         assert (reply.backend, reply.attempts) == ("b1", 2)
 
 
-async def test_two_failures_are_the_end() -> None:
+async def test_so_many_failures_are_the_end() -> None:
     failing = FAULTS["status-500"].answer
     async with (
         open_upstream(failing) as one,
         open_upstream(failing) as two,
         open_upstream(failing) as three,
-        open_instance(configuration(one.url, two.url, three.url)) as instance,
+        open_instance(configuration(one.url, two.url, three.url, retry={"max_attempts": 2})) as instance,
     ):
         with pytest.raises(AttemptsExhausted) as caught:
             await instance.engine.open(asked())

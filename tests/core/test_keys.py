@@ -126,7 +126,7 @@ async def test_a_key_that_has_rested_has_its_turn_again() -> None:
 
 async def test_the_callers_own_fault_rests_nothing() -> None:
     async with open_upstream() as upstream, running(backend(upstream.url, "a")) as instance:
-        upstream.push(Plain(openai.error("No."), 400), Plain(openai.error("No."), 500))
+        upstream.push(Plain(openai.error("No."), 400), *[Plain(openai.error("No."), 500)] * 3)
         for _ in range(2):
             with pytest.raises(ContinuumError):
                 await call(instance)

@@ -15,6 +15,7 @@ from continuum.config import from_mapping
 from continuum.core import Call
 from continuum.core.plan import Planner
 from continuum.errors import ModelNotFound
+from continuum.resilience.breaker import Breakers
 from continuum.selection import STRATEGIES
 
 LOOKS: list[str] = []
@@ -50,8 +51,10 @@ def rig(count: int, **routing: Any) -> tuple[Planner, Listing, list[Backend]]:
     entries = [{"name": f"b{number}", "url": "http://127.0.0.1:9", "models": ["m"]} for number in range(count)]
     config = from_mapping({"backends": entries, "routing": routing})
     client, availability = cast("UpstreamClient", None), Availability()
+    breakers = Breakers(config.circuit_breaker)
     made: list[Backend] = [
-        Watched(entry, client, side_client=client, availability=availability) for entry in config.backends
+        Watched(entry, client, side_client=client, availability=availability, breaker=breakers.of(entry.name))
+        for entry in config.backends
     ]
     listing = Listing({"m": [Served(backend, "m") for backend in made]})
     return Planner(config.routing, cast("Pool", Backends(made, listing))), listing, made

@@ -53,8 +53,13 @@ def router(shared_home: Path, upstream_url: str, refusing_url: str) -> Generator
         url = upstream_url if fault.listens else refusing_url
         served = [f"fault/{name}", {"id": f"alone/{name}", "upstream": f"fault/{name}"}]
         backends.append({"name": f"bad-{name}", "type": "openai", "url": url, "models": served})
-    with running(
-        shared_home, config(*backends, timeouts=IMPATIENT, server={"max_request_body": MAX_BODY_BYTES})
-    ) as process:
+    configuration = config(
+        *backends,
+        timeouts=IMPATIENT,
+        server={"max_request_body": MAX_BODY_BYTES},
+        retry={"base_delay": "5ms"},
+        circuit_breaker={"enabled": False},  # each test is to see its fault, not what was learned from the one before
+    )
+    with running(shared_home, configuration) as process:
         yield process
         assert "Traceback" not in process.stderr

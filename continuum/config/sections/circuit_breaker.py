@@ -1,5 +1,7 @@
 """The section `circuit_breaker`: when a failing backend is left alone for a while."""
 
+from typing import Self
+
 from pydantic import Field
 
 from continuum.config.section import Group, Reload, Section
@@ -43,3 +45,10 @@ class CircuitBreaker(Section, reload=Reload.IMMEDIATE):
     backends: dict[Word, BreakerOverride] = Field(
         default={}, description="What differs for some backends: name to keys."
     )
+
+    def of(self, backend: str) -> Self:
+        """The section as it holds for one backend."""
+        override = self.backends.get(backend)
+        if override is None:
+            return self
+        return self.model_copy(update={name: value for name, value in override if value is not None})

@@ -1,7 +1,7 @@
 """OpenAI's chat completions: request, response, stream and errors, both ways. Sans-I/O."""
 
 from continuum.dialects.openai_chat.envelope import Envelope, Subject, open_envelope
-from continuum.dialects.openai_chat.errors import ErrorView, read_error, read_stream_error, write_error
+from continuum.dialects.openai_chat.errors import TOO_LONG, ErrorView, read_error, read_stream_error, write_error
 from continuum.dialects.openai_chat.request import from_fields, read_request, write_request
 from continuum.dialects.openai_chat.response import join_logprobs, read_response, read_usage, write_response
 from continuum.dialects.openai_chat.stream import DONE, StreamReader, StreamWriter, unusual
@@ -10,6 +10,7 @@ from continuum.dialects.openai_chat.wire import NAME, WireUsage, usage_in, usage
 __all__ = [
     "DONE",
     "NAME",
+    "TOO_LONG",
     "Envelope",
     "ErrorView",
     "StreamReader",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,12 @@ from continuum.redact import redact
 if TYPE_CHECKING:
     from continuum.errors import ContinuumError
 
-__all__ = ["ErrorView", "read_error", "read_stream_error", "write_error"]
+__all__ = ["TOO_LONG", "ErrorView", "read_error", "read_stream_error", "write_error"]
+
+TOO_LONG = "context_length_exceeded"
+"""The code of a prompt that does not fit the model's context."""
+
+_DELAY = re.compile(r"\d{1,9}(?:\.\d{1,9})?s")
 
 _TYPES = {
     401: "authentication_error",
@@ -30,12 +36,13 @@ def _type_of(status: int) -> str:
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """What a backend's error body said, redacted."""
+    """What a backend's error body said, redacted. retry_after: seconds for which it wants to be left alone."""
 
     message: str
     type: str = ""
     code: str = ""
     param: str | None = None
+    retry_after: float | None = None
 
 
 def _view(value: object) -> ErrorView:
@@ -52,7 +59,17 @@ def _view(value: object) -> ErrorView:
         redact(kind) if isinstance(kind, str) else "",
         redact(code) if isinstance(code, str) else "",
         redact(param) if isinstance(param, str) else None,
+        _retry_delay(value.get("details")),
     )
+
+
+def _retry_delay(details: object) -> float | None:
+    """Google's google.rpc.RetryInfo among an error's details: `{"@type": "…RetryInfo", "retryDelay": "34.07s"}`."""
+    for detail in details if is_list(details) else ():
+        delay = detail.get("retryDelay") if is_object(detail) else None
+        if isinstance(delay, str) and _DELAY.fullmatch(delay):
+            return float(delay[:-1])
+    return None
 
 
 def read_error(body: bytes) -> ErrorView:
