@@ -70,9 +70,9 @@ def test_some_trials_at_a_time_and_so_many_successes_close_it() -> None:
     happened(breaker, FAILED)
     assert not breaker.refuses(60)
     first, second = breaker.begin(), breaker.begin()
-    assert breaker.saturated
+    full = breaker.saturated
     assert not breaker.end(first, PASSED, 61)
-    assert not breaker.saturated
+    assert (full, breaker.saturated) == (True, False)
     assert not breaker.end(second, PASSED, 61)
     assert state(breaker) == "half_open"
     assert breaker.end(breaker.begin(), PASSED, 62)
@@ -102,7 +102,7 @@ def test_a_trial_has_passed_with_its_first_content() -> None:
     assert breaker.end(ticket, FAILED, 62), "it goes on as one of the closed state"
 
 
-def test_an_answer_from_before_says_nothing_about_state() -> None:
+def test_an_answer_from_before_says_nothing_about_now() -> None:
     breaker = Breaker(section(failure_threshold=1))
     old = breaker.begin()
     happened(breaker, FAILED)
