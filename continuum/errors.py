@@ -16,7 +16,8 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- UpstreamDenied                |- UpstreamFailed           |- DeadlinePassed
 |  `- StreamBroken
 |- ConfigError                      the configuration is not usable
-|  `- ParseError                    its text cannot be read
+|  |- ParseError                    its text cannot be read
+|  |- VersionNotFound 404           |- VersionConflict 409      `- ConfigLocked 409
 |- ShuttingDown 503                 the process is draining
 `- InternalError 500                our fault
 
@@ -37,6 +38,7 @@ __all__ = [
     "CallerError",
     "CircuitOpen",
     "ConfigError",
+    "ConfigLocked",
     "ConfigProblem",
     "ConnectFailed",
     "ContentTooLarge",
@@ -69,6 +71,8 @@ __all__ = [
     "UpstreamRejected",
     "UpstreamThrottled",
     "UpstreamTimeout",
+    "VersionConflict",
+    "VersionNotFound",
 ]
 
 
@@ -358,8 +362,8 @@ class ConfigError(ContinuumError):
     code = "VALIDATION_ERROR"
     http_status = 400
 
-    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
+    def __init__(self, problems: Sequence[ConfigProblem], *, details: Mapping[str, object] | None = None) -> None:
+        super().__init__("\n".join(map(str, problems)), details=details)
         self.problems = tuple(problems)
 
 
@@ -367,6 +371,38 @@ class ParseError(ConfigError):
     """The configuration's text cannot be read as YAML, TOML or JSON."""
 
     code = "PARSE_ERROR"
+
+
+class VersionNotFound(ConfigError):
+    """A version of the configuration that never was, or is not kept any more."""
+
+    code = "VERSION_NOT_FOUND"
+    http_status = 404
+
+    def __init__(self, number: int) -> None:
+        super().__init__([ConfigProblem(f"version {number} is not there, or not kept any more")])
+
+
+class VersionConflict(ConfigError):
+    """The configuration has changed since the caller looked at it."""
+
+    code = "VERSION_CONFLICT"
+    http_status = 409
+
+    def __init__(self, current: int) -> None:
+        rule = f"the configuration has changed: version {current} is in force"
+        super().__init__([ConfigProblem(rule)], details={"current_version": current})
+
+
+class ConfigLocked(ConfigError):
+    """Another process writes this configuration's versions; details name it."""
+
+    code = "CONFIG_LOCKED"
+    http_status = 409
+
+    def __init__(self, pid: int | None) -> None:
+        rule = f"process {pid or '(unknown)'} holds this configuration: change it there"
+        super().__init__([ConfigProblem(rule)], details={"pid": pid})
 
 
 class ShuttingDown(ContinuumError):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from continuum.config.keys import client_keys
     from continuum.config.loading import from_mapping, load
     from continuum.config.model import SECTIONS, Config, SectionInfo
+    from continuum.config.opening import open_file, open_memory, store_of
     from continuum.config.reference import markdown
     from continuum.config.schema import json_schema
     from continuum.config.section import Group, Reload, Section
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from continuum.config.sections.timeouts import Timeouts
     from continuum.config.sections.tracing import Tracing
     from continuum.config.sections.webui import Webui
+    from continuum.config.store import Candidate, Committed, ConfigStore
     from continuum.config.types import Secret
+    from continuum.config.version import Version
     from continuum.config.view import masked
 
 __all__ = [
@@ -47,8 +50,11 @@ __all__ = [
     "ApiKeys",
     "BackendConfig",
     "Cache",
+    "Candidate",
     "CircuitBreaker",
+    "Committed",
     "Config",
+    "ConfigStore",
     "Cors",
     "Fallback",
     "Files",
@@ -71,6 +77,7 @@ __all__ = [
     "Storage",
     "Timeouts",
     "Tracing",
+    "Version",
     "Webui",
     "client_keys",
     "from_mapping",
@@ -78,6 +85,9 @@ __all__ = [
     "load",
     "markdown",
     "masked",
+    "open_file",
+    "open_memory",
+    "store_of",
     "warnings",
 ]
 
@@ -86,6 +96,7 @@ _HOMES = {
     "keys": ("client_keys",),
     "loading": ("from_mapping", "load"),
     "model": ("SECTIONS", "Config", "SectionInfo"),
+    "opening": ("open_file", "open_memory", "store_of"),
     "reference": ("markdown",),
     "schema": ("json_schema",),
     "section": ("Group", "Reload", "Section"),
@@ -111,7 +122,9 @@ _HOMES = {
     "sections.timeouts": ("Timeouts",),
     "sections.tracing": ("Tracing",),
     "sections.webui": ("Webui",),
+    "store": ("Candidate", "Committed", "ConfigStore"),
     "types": ("Secret",),
+    "version": ("Version",),
     "view": ("masked",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

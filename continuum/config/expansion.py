@@ -12,6 +12,7 @@ from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path
 from continuum.config.shape import from_text
 
+_OPENING = "${"
 _REFERENCE = re.compile(
     r"\$\$\{(?P<escaped>)"
     r"|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<given>:-(?P<default>[^}]*))?\}|(?P<broken>))"
@@ -38,8 +39,28 @@ class Missing:
     rule: str
 
 
-def expand(root: type[Group], data: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Missing]]:
-    """Plain data with its references expanded, and every one that could not be (left as written)."""
+def stored_form(data: Any) -> Any:
+    """A file's data in stored form."""
+    if is_mapping(data):
+        return {key: stored_form(inner) for key, inner in data.items()}
+    if is_list(data):
+        return [stored_form(inner) for inner in data]
+    return Reference(data) if isinstance(data, str) and _OPENING in data else data
+
+
+def as_written(data: Any) -> Any:
+    """Data in stored form as a file has it."""
+    if is_mapping(data):
+        return {key: as_written(inner) for key, inner in data.items()}
+    if is_list(data):
+        return [as_written(inner) for inner in data]
+    return data.text if isinstance(data, Reference) else data
+
+
+def expand(
+    root: type[Group], data: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], list[Missing]]:
+    """Data in stored form with its references expanded, and every one that could not be (left as written)."""
     missing: list[Missing] = []
 
     def walk(value: object, path: Path) -> object:
@@ -47,14 +68,14 @@ def expand(root: type[Group], data: dict[str, Any], environ: Mapping[str, str]) 
             return {key: walk(inner, (*path, key)) for key, inner in value.items()}
         if is_list(value):
             return [walk(inner, (*path, index)) for index, inner in enumerate(value)]
-        if not isinstance(value, str) or "${" not in value:
+        if not isinstance(value, Reference):
             return value
-        faults = list(_faults(value, environ))
+        faults = list(_faults(value.text, environ))
         if faults:
             missing.extend(Missing(path, rule) for rule in faults)
-            return value
-        text = _REFERENCE.sub(lambda match: _expansion(match, environ), value)
-        whole = _REFERENCE.fullmatch(value)
+            return value.text
+        text = _REFERENCE.sub(lambda match: _expansion(match, environ), value.text)
+        whole = _REFERENCE.fullmatch(value.text)
         return from_text(root, path, text) if whole and whole["name"] else text
 
     return {key: walk(value, (key,)) for key, value in data.items()}, missing

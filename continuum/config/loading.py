@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from continuum.config.codec import Document, read
-from continuum.config.expansion import expand
+from continuum.config.expansion import as_written, expand, stored_form
 from continuum.config.faults import Fault, faults_of
 from continuum.config.model import SECTIONS, Config
 from continuum.config.overlay import Overlay, lay, merge
@@ -25,33 +25,47 @@ def load(path: File, *, environ: Mapping[str, str], overlay: Mapping[str, object
 
     Raises ConfigError with every fault at once; ParseError when the text is not YAML, TOML or JSON at all.
     """
-    return _build(read(path), environ, merge(overlay or {}))
+    document = read(path)
+    return build(sections_of(document), environ, overlay=overlay, document=document)
 
 
 def from_mapping(data: Mapping[str, object], *, overlay: Mapping[str, object] | None = None) -> Config:
     """Validate plain data; `${VAR}` in it is plain text. Raises ConfigError with every fault at once."""
-    return _build(Document(dict(data)), None, merge(overlay or {}))
+    return build(tidied(data), {}, overlay=overlay)
 
 
-def _build(document: Document, environ: Mapping[str, str] | None, overlay: Overlay) -> Config:
-    written = _tidied(document.data)
-    given, faults = written, list[Fault]()
-    if environ is not None:
-        given, missing = expand(Config, written, environ)
-        faults = [Fault(each.path, each.rule) for each in missing]
+def sections_of(document: Document) -> dict[str, Any]:
+    """What a file says in stored form, each section by its name, and the root keys beside them."""
+    return tidied(stored_form(document.data))
+
+
+def build(
+    stored: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    overlay: Mapping[str, object] | None = None,
+    document: Document | None = None,
+) -> Config:
+    """Validate a configuration in stored form (expansion.Reference), its references expanded and `overlay` laid over
+    it. document: the file it is from, whose places the faults name. Raises ConfigError with every fault at once.
+    """
+    layer = merge(overlay or {})
+    written = as_written(stored)
+    given, missing = expand(Config, stored, environ)
+    faults = [Fault(each.path, each.rule) for each in missing]
     unknown_there = {fault.path for fault in faults}
     try:
-        config = Config.model_validate(lay(given, _tidied(overlay)))
+        config = Config.model_validate(lay(given, tidied(layer)))
     except ValidationError as error:
-        found = faults_of(error, Config, lay(written, _tidied(overlay)))
+        found = faults_of(error, Config, lay(written, tidied(layer)))
         faults += [fault for fault in found if fault.path not in unknown_there]
     else:
         if not faults:
             return config
-    raise ConfigError(_problems(faults, document, overlay))
+    raise ConfigError(_problems(faults, document or Document(dict(written)), layer))
 
 
-def _tidied(data: Mapping[str, Any]) -> dict[str, Any]:
+def tidied(data: Mapping[str, Any]) -> dict[str, Any]:
     """Sections without a body are as good as absent; the short root key is put where it belongs."""
     tidied = {key: value for key, value in data.items() if value is not None or key not in SECTIONS}
     routing = tidied.get("routing", {})

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from continuum.backends.pool import open_pool
-from continuum.config import client_keys
+from continuum.config import Config, client_keys, store_of
 from continuum.core import ANONYMOUS, Access, Engine
 from continuum.providers import ModelInfo
 
@@ -14,23 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from continuum.backends.pool import Pool
-    from continuum.config import Config
+    from continuum.config import ConfigStore
     from continuum.core import Principal
 
 __all__ = ["Instance", "open_instance"]
 
 
 class Instance:
-    """What a transport needs: the configuration in force, who may call, the engine over its pool, and the models there
-    are. draining: the process is about to end.
+    """What a transport needs: the configuration and where it is changed, who may call, the engine over its pool, and
+    the models there are. draining: the process is about to end.
     """
 
-    def __init__(self, config: Config, pool: Pool, access: Access) -> None:
-        self.config = config
+    def __init__(self, store: ConfigStore, pool: Pool, access: Access) -> None:
+        self.store = store
         self.access = access
-        self.engine = Engine(config, pool)
+        self.engine = Engine(store.config, pool)
         self.pool = pool
         self.draining = False
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force: not to be kept, since it is replaced whole."""
+        return self.store.config
 
     @property
     def usable(self) -> bool:
@@ -54,12 +59,13 @@ class Instance:
 
 
 @asynccontextmanager
-async def open_instance(config: Config) -> AsyncGenerator[Instance]:
+async def open_instance(source: Config | ConfigStore) -> AsyncGenerator[Instance]:
     """The instance at work, once each server whose models are not configured was asked (for a bounded time);
     leaving ends all it started. Raises ConfigError for a file of client keys that cannot be used.
     """
-    section = config.api_keys
+    store = store_of(source) if isinstance(source, Config) else source
+    section = store.config.api_keys
     access = Access(client_keys(section), needed=section.mode == "blocking")
-    async with open_pool(config) as pool:
+    async with open_pool(store.config) as pool:
         await pool.catalog.first_look()
-        yield Instance(config, pool, access)
+        yield Instance(store, pool, access)
