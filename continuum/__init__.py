@@ -10,14 +10,25 @@ from continuum.version import VERSION as __version__  # noqa: N811 - the name Py
 
 if TYPE_CHECKING:
     from continuum.chat import ChatRequest, Message
-    from continuum.config import BackendConfig, Config
+    from continuum.config import BackendConfig, BackendConfigBuilder, BackendType, Config, ConfigBuilder
     from continuum.errors import ConfigError, ContinuumError
 
-__all__ = ["BackendConfig", "ChatRequest", "Config", "ConfigError", "ContinuumError", "Message", "__version__"]
+__all__ = [
+    "BackendConfig",
+    "BackendConfigBuilder",
+    "BackendType",
+    "ChatRequest",
+    "Config",
+    "ConfigBuilder",
+    "ConfigError",
+    "ContinuumError",
+    "Message",
+    "__version__",
+]
 
 _HOMES = {
     "chat": ("ChatRequest", "Message"),
-    "config": ("BackendConfig", "Config"),
+    "config": ("BackendConfig", "BackendConfigBuilder", "BackendType", "Config", "ConfigBuilder"),
     "errors": ("ConfigError", "ContinuumError"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

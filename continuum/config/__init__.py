@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from continuum.config.builder import BackendConfigBuilder, BackendType, ConfigBuilder
     from continuum.config.hints import warnings
     from continuum.config.keys import client_keys
     from continuum.config.loading import from_mapping, load
@@ -49,11 +50,14 @@ __all__ = [
     "ApiKey",
     "ApiKeys",
     "BackendConfig",
+    "BackendConfigBuilder",
+    "BackendType",
     "Cache",
     "Candidate",
     "CircuitBreaker",
     "Committed",
     "Config",
+    "ConfigBuilder",
     "ConfigStore",
     "Cors",
     "Fallback",
@@ -92,6 +96,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "builder": ("BackendConfigBuilder", "BackendType", "ConfigBuilder"),
     "hints": ("warnings",),
     "keys": ("client_keys",),
     "loading": ("from_mapping", "load"),
