@@ -24,12 +24,11 @@ class Agent:
         self.client = client
         self.in_flight = InFlight()
         self.initialized = trio.Event()
-        self.client_capabilities: JsonObject = {}
         self._hosting = hosting
 
     def greeted(self, client_capabilities: JsonObject) -> None:
         """The handshake is done."""
-        self.client_capabilities = client_capabilities
+        self.client.capabilities = client_capabilities
         self.initialized.set()
 
     async def sessions(self) -> SessionTable:

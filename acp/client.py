@@ -1,20 +1,134 @@
-"""The client as we address it. Notifications for now; our requests to it (fs, terminal, permission) belong here too."""
+"""The client as we address it: notifications, and our requests to it (files, terminals, permission)."""
 
 from __future__ import annotations
 
-from .jsonrpc import JsonObject, encode_notification
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+
+from .jsonrpc import (
+    INTERNAL_ERROR,
+    JsonObject,
+    RequestId,
+    Response,
+    RpcError,
+    encode_notification,
+    encode_request,
+    is_object,
+)
 from .transport.stdio import StdioTransport
 
-__all__ = ["Client"]
+__all__ = ["Client", "ClientGone"]
+
+Late = Callable[[JsonObject], None]
+
+# Where each ability may stand: the standard's nested objects, and the flat form that some clients send.
+_ABILITIES: Final = {
+    "read": (("fs", "readTextFile"), ("readTextFile",)),
+    "write": (("fs", "writeTextFile"), ("writeTextFile",)),
+    "terminal": (("terminal",),),
+}
+
+
+class ClientGone(RpcError):
+    """The client has ended its side: nobody will answer."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERNAL_ERROR, "the client has gone")
+
+
+class _Question:
+    """A request of ours that is not answered yet. late: what an answer means that comes after we stopped waiting."""
+
+    def __init__(self, late: Late | None) -> None:
+        self.answer: Response | None = None
+        self.answered = trio.Event()
+        self.late = late
+        self.waiting = True
 
 
 class Client:
-    """The other end of the channel."""
+    """The other end of the channel. capabilities: what it says it can do."""
 
     def __init__(self, transport: StdioTransport) -> None:
+        self.capabilities: JsonObject = {}
         self._transport = transport
+        self._questions: dict[RequestId, _Question] = {}
+        self._last_id = 0
+        self._gone = False
+
+    def can(self, ability: str) -> bool:
+        """Whether it advertises `read`, `write` or `terminal`."""
+        return any(_leaf(self.capabilities, path) is True for path in _ABILITIES[ability])
 
     async def notify(self, method: str, params: JsonObject) -> None:
         """Send; then wait while the client is far behind in reading. Once called it is sent, cancelled or not."""
-        self._transport.post(encode_notification(method, params))
+        self.post(method, params)
         await self._transport.room()
+
+    def post(self, method: str, params: JsonObject) -> None:
+        """Send without waiting: for the little that must be said on the way out."""
+        self._transport.post(encode_notification(method, params))
+
+    def tell(self, method: str, params: JsonObject) -> None:
+        """Ask for something whose answer nobody waits for, from where nothing may be awaited."""
+        self._put(method, params, None).waiting = False
+
+    async def request(self, method: str, params: JsonObject, *, late: Late | None = None) -> JsonObject:
+        """Ask and wait; null and whatever is no object count as an empty one.
+
+        late: called with a result that comes after the wait was cancelled (a terminal that nobody wants now).
+        RpcError: the client refused. ClientGone: it left.
+        """
+        if self._gone:
+            raise ClientGone
+        question = self._put(method, params, late)
+        try:
+            await question.answered.wait()
+        finally:
+            question.waiting = False
+        if question.answer is None:
+            raise ClientGone
+        if question.answer.error is not None:
+            raise _refusal(question.answer.error)
+        return _object(question.answer.result)
+
+    def _put(self, method: str, params: JsonObject, late: Late | None) -> _Question:
+        self._last_id += 1
+        question = self._questions[self._last_id] = _Question(late)
+        self._transport.post(encode_request(self._last_id, method, params))
+        return question
+
+    def deliver(self, response: Response) -> None:
+        """An answer came. To what nobody asked, or a second time: nothing."""
+        question = self._questions.pop(response.id, None)
+        if question is None:
+            return
+        if not question.waiting and question.late is not None and response.error is None:
+            question.late(_object(response.result))
+        question.answer = response
+        question.answered.set()
+
+    def gone(self) -> None:
+        """The client sends nothing any more: who waits for an answer is told."""
+        self._gone = True
+        for question in self._questions.values():
+            question.answered.set()
+        self._questions.clear()
+
+
+def _leaf(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        value = value.get(name) if is_object(value) else None
+    return value
+
+
+def _object(result: object) -> JsonObject:
+    return result if is_object(result) else {}
+
+
+def _refusal(error: object) -> RpcError:
+    code, message = (error.get("code"), error.get("message")) if is_object(error) else (None, None)
+    known = code if isinstance(code, int) and not isinstance(code, bool) else INTERNAL_ERROR
+    return RpcError(known, message if isinstance(message, str) and message else "the client refused")

@@ -54,6 +54,7 @@ class Connection:
                 self._take(message)
         for message in reader.finish():
             self._take(message)
+        self._agent.client.gone()
 
     def _take(self, message: Message) -> None:
         match message:
@@ -64,7 +65,7 @@ class Connection:
             case Invalid(code, reason, ident):
                 self._transport.post(encode_error(ident, code, reason))
             case Response():
-                pass  # to a request we never made
+                self._agent.client.deliver(message)
 
     def _request(self, request: Request) -> None:
         call = Inbound(request.id, request.params)

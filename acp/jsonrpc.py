@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "encode_error",
     "encode_notification",
+    "encode_request",
     "encode_result",
     "is_id",
     "is_object",
@@ -238,3 +239,8 @@ def encode_error(ident: RequestId, code: int, message: str, data: JsonObject | N
 def encode_notification(method: str, params: JsonObject) -> bytes:
     """The line of a notification."""
     return _encode({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def encode_request(ident: RequestId, method: str, params: JsonObject) -> bytes:
+    """The line of a request of ours."""
+    return _encode({"jsonrpc": "2.0", "id": ident, "method": method, "params": params})

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -16,22 +16,25 @@ from continuum.errors import ConfigError, ConfigProblem
 
 from .inbound import Inbound
 from .jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
+from .permissions import Mode
 
 if TYPE_CHECKING:
-    from continuum.config.sections.acp import AcpConfig
+    from continuum.config.sections.acp import AcpConfig, McpServer, Permissions, Tools
 
     from .host import Host
+    from .workbench import Workbench
 
 __all__ = ["Mode", "Session", "SessionTable", "Settings"]
-
-Mode = Literal["ask", "auto_edit", "read_only", "yolo"]
-"""How much a session's tools may do unasked (permissions.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the configuration says about sessions. eof_grace: seconds."""
 
+    permissions: Permissions
+    tools: Tools
+    mcp_servers: Sequence[McpServer]
+    max_turn_requests: int
     max_concurrent: int = 10
     default_model: str | None = None
     system_prompt: str | None = None
@@ -47,6 +50,10 @@ class Settings:
             if not enabled:
                 raise ConfigError([ConfigProblem("is false: stdio mode is switched off", key)])
         return cls(
+            permissions=section.permissions,
+            tools=section.tools,
+            mcp_servers=section.mcp_servers,
+            max_turn_requests=section.max_turn_requests,
             max_concurrent=section.sessions.max_concurrent,
             default_model=section.default_model,
             system_prompt=_system_prompt(section),
@@ -82,6 +89,7 @@ class Session:
     mode: Mode = "ask"
     chosen_model: str | None = None
     ended: trio.Event = field(default_factory=trio.Event)
+    workbench: Workbench | None = None
     history: list[Message] = field(default_factory=list[Message])
     prompts: list[Inbound] = field(default_factory=list[Inbound])
     _moved: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
 from continuum.chat import ChatResponse, Image, Message, Part, Reasoning, ResponsePart, Text, ToolResult, ToolUse
 
 __all__ = ["Transcript"]
 
-_NOT_RUN = "Not run: the turn was cancelled"
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_NAME: Final = 64
+_NOT_RUN: Final = "Not run: the turn ended first"
 
 
 class Transcript:
-    """The messages of a turn under way. Legal at any moment: a call without a result gets one that says why."""
+    """The messages of a turn under way. Legal at any moment: a call without a result gets one that says why.
 
-    def __init__(self, prompt: Message) -> None:
+    Ids of calls are unique within the session, whatever the model made of them: clients and the history go by them.
+    """
+
+    def __init__(self, prompt: Message, history: Sequence[Message] = ()) -> None:
         self._messages = [prompt]
         self._open: list[ToolUse] = []  # calls of the last answer, not yet run
         self._refused = False
+        self._ids = {part.id for message in history for part in message.parts if isinstance(part, ToolUse)}
 
     @property
     def messages(self) -> list[Message]:
@@ -35,22 +47,26 @@ class Transcript:
         """What the next request of the turn says."""
         return self._messages
 
-    def answer(self, response: ChatResponse) -> list[ToolUse]:
-        """Take what the model said; the calls it wants run. An answer without a finish_reason was broken off."""
+    @property
+    def open_calls(self) -> list[ToolUse]:
+        """The calls that have no result yet, as the model wrote them."""
+        return list(self._open)
+
+    def answer(self, response: ChatResponse) -> None:
+        """Take what the model said. An answer without a finish_reason was broken off."""
         choice = response.choices[0] if response.choices else None
         if choice is None:
-            return []
+            return
         self._refused = choice.finish_reason == "content_filter"
-        ended = bool(choice.finish_reason)
-        shown = [part for said in choice.parts if (part := _shown(said, ended=ended)) is not None]
+        shown = [part for said in choice.parts if (part := self._shown(said, ended=bool(choice.finish_reason)))]
         calls = [part for part in shown if isinstance(part, ToolUse)]
         if calls or any(isinstance(part, Text) for part in shown):
-            self._messages.append(Message("assistant", shown))
-            self._open = list(calls)
-        return calls
+            kept = [_legal(part) if isinstance(part, ToolUse) else part for part in shown]
+            self._messages.append(Message("assistant", kept))
+            self._open = calls
 
     def result(self, call: ToolUse, content: list[Text | Image], *, is_error: bool) -> None:
-        """Take what a call gave."""
+        """Take what an open call gave."""
         self._open.remove(call)
         part = ToolResult(call.id, content, is_error)
         if self._messages[-1].role == "tool":
@@ -58,10 +74,27 @@ class Transcript:
         else:
             self._messages.append(Message("tool", [part]))
 
+    def _shown(self, part: ResponsePart, *, ended: bool) -> Part | None:
+        if part.kind in ("text", "refusal"):
+            return Text(part.text) if part.text else None
+        if not ended:  # a thought cut short has no signature, a call cut short no arguments
+            return None
+        if part.kind == "reasoning":
+            return Reasoning(part.text, part.vendor)
+        return ToolUse(self._unique(part.id), part.name, part.text)
 
-def _shown(part: ResponsePart, *, ended: bool) -> Part | None:
-    if part.kind in ("text", "refusal"):
-        return Text(part.text) if part.text else None
-    if not ended:  # a thought cut short has no signature, a call cut short no arguments
-        return None
-    return Reasoning(part.text, part.vendor) if part.kind == "reasoning" else ToolUse(part.id, part.name, part.text)
+    def _unique(self, ident: str) -> str:
+        if not ident or ident in self._ids:
+            ident = f"call_{secrets.token_hex(12)}"
+        self._ids.add(ident)
+        return ident
+
+
+def _legal(call: ToolUse) -> ToolUse:
+    """The call as it may be sent back: servers refuse a conversation with broken arguments or odd names."""
+    try:
+        whole = isinstance(json.loads(call.arguments), dict)
+    except (ValueError, RecursionError):
+        whole = False
+    name = _NOT_IN_NAMES.sub("_", call.name)[:_LONGEST_NAME] or "unnamed"
+    return ToolUse(call.id, name, call.arguments if whole else "{}")

@@ -1,4 +1,4 @@
-"""One turn: the session's conversation to the engine, the answer to the client as it comes."""
+"""One turn: the conversation to the engine, the answer to the client as it comes, the tools it calls, and again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from continuum.chat import ChatRequest, Fold, Message, Usage
+import trio
+
+from continuum.chat import ChatRequest, ChatResponse, Fold, Message, Tool, Usage
 from continuum.core import Call
-from continuum.errors import ModelNotFound
+from continuum.errors import ModelNotFound, UpstreamRejected
 
 from .client import Client
 from .session import Session
+from .toolbox import Toolbox
+from .tools.paths import Roots
 from .transcript import Transcript
-from .updates import Updates
+from .updates import Updates, thought
+from .workbench import Workbench
 
 __all__ = ["Outcome", "take_turn"]
 
@@ -22,6 +27,7 @@ _STOP_REASONS: Final[Mapping[str, str]] = {
     "length": "max_tokens",
     "content_filter": "refusal",
 }
+_OVER: Final = frozenset({"length", "content_filter"})  # what the model called then is cut short, or not to be done
 
 
 class Outcome(NamedTuple):
@@ -32,40 +38,84 @@ class Outcome(NamedTuple):
 
 
 async def take_turn(session: Session, prompt: Message, client: Client) -> Outcome:
-    """Ask, tell the client, remember. ContinuumError: the answer did not come, or broke off.
+    """Ask, tell the client, do what the model calls for, until it stops; then remember.
 
-    However it ends, cancelled included, the session's history then holds what the client was shown.
+    ContinuumError: an answer did not come, or broke off. However it ends, cancelled included, the session's history
+    then holds what the client was shown.
     """
-    transcript = Transcript(prompt)
+    bench = await _workbench(session, client)
+    transcript = Transcript(prompt, session.history)
+    turn = _Turn(session, bench, transcript)
     try:
-        answer = await _ask(session, transcript, client)
+        return Outcome(await turn.run(), turn.usages)
     finally:
         session.remember(transcript.messages)
-    choices = answer.response.choices
-    usage = answer.response.usage
-    return Outcome(_STOP_REASONS.get(choices[0].finish_reason if choices else "", "end_turn"), [usage] if usage else [])
 
 
-async def _ask(session: Session, transcript: Transcript, client: Client) -> Fold:
-    updates, answer = Updates(session.id), Fold()
-    call = Call.of_chat(_request(session, transcript), request_id=str(uuid4()), affinity=session.id)
-    try:
-        async with await session.host.engine.open(call) as reply:
-            async for frame in reply:
-                for event in frame.events:
-                    answer.add(event)
-                    update = updates.of(event)
-                    if update is not None:
-                        await client.notify("session/update", update)
-    finally:
-        transcript.answer(answer.response)
-    return answer
+async def _workbench(session: Session, client: Client) -> Workbench:
+    if session.workbench is None:
+        roots = await trio.to_thread.run_sync(Roots, session.cwd, session.additional_directories)
+        session.workbench = Workbench(client, session.id, roots, session.settings.tools)
+    return session.workbench
 
 
-def _request(session: Session, transcript: Transcript) -> ChatRequest:
-    model = session.model
-    if model is None:
-        raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
-    system = session.settings.system_prompt
-    opening = [Message.of_text("system", system)] if system else []
-    return ChatRequest(model, [*opening, *session.history, *transcript.asked])
+class _Turn:
+    def __init__(self, session: Session, bench: Workbench, transcript: Transcript) -> None:
+        self._session = session
+        self._bench = bench
+        self._transcript = transcript
+        self._toolbox = Toolbox(session, bench)
+        self.usages: list[Usage] = []
+
+    async def run(self) -> str:
+        for _ in range(self._session.settings.max_turn_requests):
+            response = await self._answer()
+            reason = response.choices[0].finish_reason if response.choices else ""
+            calls = self._transcript.open_calls
+            if not calls or reason in _OVER:
+                return _STOP_REASONS.get(reason, "end_turn")
+            for call in calls:
+                result = await self._toolbox.run(call)
+                self._transcript.result(call, result.content, is_error=result.is_error)
+        return "max_turn_requests"
+
+    async def _answer(self) -> ChatResponse:
+        model = self._session.model
+        if model is None:
+            raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
+        tools = [] if model in self._bench.toolless else self._toolbox.offered()
+        try:
+            return await self._ask(model, tools)
+        except UpstreamRejected as refusal:
+            if not tools or "tool" not in refusal.message.lower():
+                raise
+        self._bench.toolless.add(model)
+        await self._tell(f"{model} takes no tools: going on without them")
+        return await self._ask(model, [])
+
+    async def _ask(self, model: str, tools: list[Tool]) -> ChatResponse:
+        updates, answer = Updates(self._session.id), Fold()
+        request = ChatRequest(model, self._messages(), tools)
+        call = Call.of_chat(request, request_id=str(uuid4()), affinity=self._session.id)
+        try:
+            async with await self._session.host.engine.open(call) as reply:
+                async for frame in reply:
+                    for event in frame.events:
+                        answer.add(event)
+                        update = updates.of(event)
+                        if update is not None:
+                            await self._bench.client.notify("session/update", update)
+        finally:
+            self._transcript.answer(answer.response)
+        response = answer.response
+        if response.usage is not None:
+            self.usages.append(response.usage)
+        return response
+
+    def _messages(self) -> list[Message]:
+        system = self._session.settings.system_prompt
+        opening = [Message.of_text("system", system)] if system else []
+        return [*opening, *self._session.history, *self._transcript.asked]
+
+    async def _tell(self, text: str) -> None:
+        await self._bench.client.notify("session/update", thought(self._session.id, text))

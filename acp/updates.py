@@ -9,7 +9,7 @@ from continuum.chat import Event, PartStarted, ReasoningDelta, TextDelta
 
 from .jsonrpc import JsonObject
 
-__all__ = ["Updates"]
+__all__ = ["Updates", "thought"]
 
 
 def _new_message_id() -> str:
@@ -47,3 +47,13 @@ class Updates:
             "messageId": self._message_ids[index],
         }
         return {"sessionId": self._session_id, "update": update}
+
+
+def thought(session_id: str, text: str) -> JsonObject:
+    """Something the agent has to say that is no part of an answer, as a thought of its own."""
+    update = {
+        "sessionUpdate": "agent_thought_chunk",
+        "content": {"type": "text", "text": text},
+        "messageId": _new_message_id(),
+    }
+    return {"sessionId": session_id, "update": update}

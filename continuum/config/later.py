@@ -19,12 +19,9 @@ api_keys.api_keys.*.tokens_per_minute
 metrics
 admin
 acp.capabilities
-acp.permissions
 acp.sessions.idle_timeout
 acp.sessions.storage
-acp.tools
 acp.mcp_servers
-acp.max_turn_requests
 hot_reload
 storage
 cache.responses

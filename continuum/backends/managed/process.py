@@ -15,12 +15,14 @@ from typing import Final
 
 import trio
 
-__all__ = ["STOP_GRACE", "ServerProcess"]
+__all__ = ["GUARDIAN", "STOP_GRACE", "ServerProcess"]
 
 STOP_GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
-_GUARDIAN: Final = str(Path(__file__).with_name("guardian.py"))
+GUARDIAN: Final = str(Path(__file__).with_name("guardian.py"))
+"""The program to run a command under, so that nothing of it outlives us: `python -I -S GUARDIAN GRACE COMMAND...`."""
+
 _GUARDIAN_MARGIN: Final = 3.0
 _LONGEST_LINE: Final = 4096
 _DRAIN: Final = 1.0
@@ -58,7 +60,7 @@ class ServerProcess:
     ) -> ServerProcess:
         """Start the guardian, which starts the server. OSError: not even the guardian could be started."""
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-I", "-S", _GUARDIAN, str(STOP_GRACE), *argv],
+            [sys.executable, "-I", "-S", GUARDIAN, str(STOP_GRACE), *argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

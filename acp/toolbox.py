@@ -1,0 +1,194 @@
+"""The tools of one turn: which are offered, and one call from the model's words to its result.
+
+The client sees `pending` until the call may run, then `in_progress`, then `completed` or `failed`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import trio
+
+from continuum.chat import Image, Text, Tool, ToolUse
+
+from .jsonrpc import JsonObject, is_object
+from .lazy import load_target
+from .permissions import ask, decide, offered_in
+from .tools import TOOLS
+from .tools.base import Action, Kind, Output, ToolFault, ToolRow, parameters_of, text_content
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .workbench import Workbench
+
+__all__ = ["Result", "Toolbox"]
+
+_log: Final = logging.getLogger("continuum.acp")
+
+_LONGEST_TITLE: Final = 200
+_ROWS: Final[Mapping[str, ToolRow]] = {row.name: row for row in TOOLS}
+
+
+class Result(NamedTuple):
+    """What a call gave, for the model."""
+
+    content: list[Text | Image]
+    is_error: bool
+
+
+class Toolbox:
+    """The tools as the session's mode and configuration allow them now."""
+
+    def __init__(self, session: Session, bench: Workbench) -> None:
+        self._session = session
+        self._bench = bench
+
+    def offered(self) -> list[Tool]:
+        """What the model is told it may call."""
+        enabled = self._bench.tools.enabled
+        return [_tool(row) for row in TOOLS if row.kind in enabled and offered_in(self._session.mode, row.kind)]
+
+    async def run(self, call: ToolUse) -> Result:
+        """Do what the model asks, if it may. Every fault is told to the model; only Cancelled comes out."""
+        row = _ROWS.get(call.name)
+        view = _View(self._session.id, self._bench, call, row)
+        try:
+            action = await self._prepare(row, view)
+        except ToolFault as fault:
+            return await view.refuse(str(fault))
+        await view.open(action)
+        try:
+            return await self._carry_out(view, action)
+        except trio.Cancelled:
+            view.drop()
+            raise
+
+    async def _prepare(self, row: ToolRow | None, view: _View) -> Action:
+        arguments = view.read_arguments()
+        if row is None or row.kind not in self._bench.tools.enabled:
+            names = ", ".join(tool.name for tool in self.offered())
+            raise ToolFault(f"There is no tool {view.call.name[:100]!r}. The tools are: {names}")
+        module = await trio.to_thread.run_sync(load_target, f"continuum.acp.tools.{row.module}:prepare")
+        action: Action = await module(self._bench, arguments)
+        return action
+
+    async def _carry_out(self, view: _View, action: Action) -> Result:
+        if not await self._allowed(view, action):
+            return await view.end(Output("Not done: the user does not allow it", failed=True))
+        await view.begin()
+        try:
+            output = await action.run(view.progress)
+        except ToolFault as fault:
+            output = Output(str(fault), failed=True)
+        return await view.end(output)
+
+    async def _allowed(self, view: _View, action: Action) -> bool:
+        session, grants = self._session, self._bench.grants
+        match decide(session.settings.permissions, session.mode, view.kind, action, grants):
+            case "allow":
+                return True
+            case "refuse":
+                return False
+            case "ask":
+                return await ask(self._bench.client, session.id, view.question(), action, grants)
+
+
+@cache
+def _tool(row: ToolRow) -> Tool:
+    module = f"continuum.acp.tools.{row.module}"
+    parameters = parameters_of(load_target(f"{module}:Parameters"))
+    return Tool(row.name, load_target(f"{module}:DESCRIPTION"), parameters)
+
+
+class _View:
+    """One call as the client sees it. A quiet tool shows nothing: what it does is an update of its own."""
+
+    def __init__(self, session_id: str, bench: Workbench, call: ToolUse, row: ToolRow | None) -> None:
+        self.call = call
+        self.kind: Kind = row.kind if row else "other"
+        self._quiet = row is not None and row.quiet
+        self._session_id = session_id
+        self._client = bench.client
+        self._input: Any = call.arguments
+        self._opening: JsonObject = {}
+
+    def read_arguments(self) -> JsonObject:
+        """What the model wrote, as an object. ToolFault: it is none."""
+        try:
+            value = json.loads(self.call.arguments or "{}")
+        except (ValueError, RecursionError) as error:
+            reason = error if isinstance(error, json.JSONDecodeError) else "out of bounds"
+            raise ToolFault(f"The arguments are not valid JSON ({reason}). Nothing was done") from None
+        if not is_object(value):
+            raise ToolFault("The arguments must be a JSON object. Nothing was done")
+        self._input = value
+        return value
+
+    async def open(self, action: Action) -> None:
+        """Pending: this is what is about to be done."""
+        self._opening = {
+            "toolCallId": self.call.id,
+            "title": action.title[:_LONGEST_TITLE],
+            "kind": self.kind,
+            "status": "pending",
+            "rawInput": self._input,
+            "locations": action.locations,
+            "content": action.content,
+        }
+        await self._send({"sessionUpdate": "tool_call", **self._opening})
+
+    def question(self) -> JsonObject:
+        """The call as a question for permission shows it."""
+        return self._opening
+
+    async def begin(self) -> None:
+        """It may run."""
+        await self._update({"status": "in_progress"})
+
+    async def progress(self, content: list[JsonObject]) -> None:
+        """Show what there is so far."""
+        await self._update({"content": content})
+
+    async def end(self, output: Output) -> Result:
+        """It has run, or may not."""
+        status = "failed" if output.failed else "completed"
+        content = {} if output.content == [] else {"content": output.shown}
+        raw = {} if output.raw is None else {"rawOutput": output.raw}
+        await self._update({"status": status, **content, **raw})
+        return Result(output.said, output.failed)
+
+    async def refuse(self, reason: str) -> Result:
+        """It is none that can be done."""
+        output = Output(reason, failed=True)
+        await self._send(
+            {
+                "sessionUpdate": "tool_call",
+                "toolCallId": self.call.id,
+                "title": self.call.name[:_LONGEST_TITLE] or "a tool without a name",
+                "kind": self.kind,
+                "status": "failed",
+                "rawInput": self._input,
+                "content": text_content(reason),
+            }
+        )
+        return Result(output.said, is_error=True)
+
+    def drop(self) -> None:
+        """The turn was cancelled meanwhile: the client must not show it as running for ever."""
+        if not self._quiet:
+            update = {"sessionUpdate": "tool_call_update", "toolCallId": self.call.id, "status": "failed"}
+            self._client.post("session/update", self._params(update))
+
+    async def _update(self, fields: JsonObject) -> None:
+        await self._send({"sessionUpdate": "tool_call_update", "toolCallId": self.call.id, **fields})
+
+    async def _send(self, update: JsonObject) -> None:
+        if not self._quiet:
+            await self._client.notify("session/update", self._params(update))
+
+    def _params(self, update: JsonObject) -> JsonObject:
+        return {"sessionId": self._session_id, "update": update}

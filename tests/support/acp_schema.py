@@ -1,0 +1,38 @@
+"""The official schema, as the Python SDK ships it, held against every message of ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from acp import schema
+from pydantic import BaseModel
+
+RESULTS: Mapping[str, type[BaseModel]] = {
+    "initialize": schema.InitializeResponse,
+    "authenticate": schema.AuthenticateResponse,
+    "session/new": schema.NewSessionResponse,
+    "session/prompt": schema.PromptResponse,
+    "session/set_config_option": schema.SetSessionConfigOptionResponse,
+}
+CALLS: Mapping[str, type[BaseModel]] = {
+    "session/update": schema.SessionNotification,
+    "session/request_permission": schema.RequestPermissionRequest,
+    "fs/read_text_file": schema.ReadTextFileRequest,
+    "fs/write_text_file": schema.WriteTextFileRequest,
+    "terminal/create": schema.CreateTerminalRequest,
+    "terminal/output": schema.TerminalOutputRequest,
+    "terminal/wait_for_exit": schema.WaitForTerminalExitRequest,
+    "terminal/kill": schema.KillTerminalRequest,
+    "terminal/release": schema.ReleaseTerminalRequest,
+}
+
+
+def hold_to_schema(message: Mapping[str, Any], methods: Mapping[int, str]) -> None:
+    """It parses, and nothing in it is unknown or mended. methods: of the requests that were sent to us, by id."""
+    if "method" in message:
+        raw, model = message["params"], CALLS[message["method"]]
+    elif "result" in message:
+        raw, model = message["result"], RESULTS[methods[message["id"]]]
+    else:
+        raw, model = message["error"], schema.Error
+    parsed = model.model_validate(raw)
+    assert parsed.model_dump(mode="json", by_alias=True, exclude_unset=True) == raw
