@@ -243,7 +243,7 @@ async def test_upstream_faults_become_errors_and_the_session_stays_usable(
         assert (await editor.prompt(session)).stop_reason == "end_turn"
 
     async with open_upstream() as upstream:
-        upstream.push(Plain({"error": {"message": "overloaded"}}, status=500))
+        upstream.push(*[Plain({"error": {"message": "overloaded"}}, status=500)] * 3)  # as often as it is tried
         await play(upstream, scenario, continuum_command, tmp_path)
 
 
