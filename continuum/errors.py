@@ -233,7 +233,9 @@ class CircuitOpen(NoBackendAvailable):
 
 
 class AttemptsExhausted(RoutingError):
-    """Each permitted attempt failed; `details["attempts"]` lists backend and kind of fault."""
+    """Each permitted attempt failed; `details["ends"]` lists backend and kind of fault. last: the last one's."""
+
+    last: UpstreamError | None = None
 
 
 class AttemptsTimedOut(AttemptsExhausted):

@@ -60,3 +60,16 @@ class ChatRequest:
     reasoning_effort: str | None = None
     user: str | None = None
     extra: dict[str, object] = field(default_factory=dict[str, object])
+
+    def without_parameters(self) -> ChatRequest:
+        """The same question and form of answer, without what tunes a model."""
+        return ChatRequest(
+            self.model,
+            self.messages,
+            tools=self.tools,
+            tool_choice=self.tool_choice,
+            parallel_tool_calls=self.parallel_tool_calls,
+            response_format=self.response_format,
+            n=self.n,
+            user=self.user,
+        )

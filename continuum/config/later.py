@@ -12,7 +12,6 @@ logging.log_prompts
 rate_limiting
 timeouts.request.streaming.hold_head
 global_prompts
-fallback
 files
 api_keys.api_keys.*.rate_limit
 api_keys.api_keys.*.tokens_per_minute

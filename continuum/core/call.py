@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from continuum.chat import Operation, opening
@@ -106,6 +107,15 @@ class Call:
             principal=principal,
             timeout=timeout,
         )
+
+    def redirected(self, model: str, *, keep_parameters: bool) -> Call:
+        """The same call to another model."""
+        other = copy(self)
+        other.model = model
+        if not keep_parameters:
+            other.envelope = self.envelope and self.envelope.without_parameters()
+            other.request = self.request and self.request.without_parameters()
+        return other
 
     def opening(self, length: int) -> str:
         """The prompt's first `length` characters; "" where it holds no text."""

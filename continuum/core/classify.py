@@ -78,4 +78,6 @@ def exhausted(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> Cont
     count = f"{len(errors)} attempts failed; the last one: " if len(errors) > 1 else ""
     kind = AttemptsTimedOut if isinstance(last, UpstreamTimeout) else AttemptsExhausted
     code = UpstreamDenied.code if all(isinstance(error, UpstreamDenied) for error in errors) else None
-    return kind(f"{count}{last.message}", code=code, retry_after=last.retry_after, details=details)
+    failure = kind(f"{count}{last.message}", code=code, retry_after=last.retry_after, details=details)
+    failure.last = last
+    return failure

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from continuum.core.fallback import Chains, Fallen
 from continuum.core.patience import Patience
 from continuum.core.plan import Planner
 from continuum.core.reply import Reply
 from continuum.core.screen import Screen
 from continuum.core.target import Target
+from continuum.errors import ContinuumError, PermissionDenied
 from continuum.resilience.retry import Retries, Tries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from continuum.backends.pool import Pool
     from continuum.config import Config
     from continuum.core.call import Call
@@ -28,13 +32,48 @@ class Engine:
     def __init__(self, config: Config, pool: Pool, *, retries: Retries | None = None) -> None:
         self.retries = retries or Retries(config.retry)
         self._timeouts = config.timeouts
+        self._chains = Chains(config.fallback, config.routing.aliases)
         self._planner = Planner(config.routing, pool)
         self._screen = Screen(pool.availability, panic_threshold=config.health_checks.panic_threshold)
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
+        callers_by = math.inf if call.timeout is None else trio.current_time() + call.timeout
+        try:
+            return await self._open(call, callers_by)
+        except ContinuumError as fault:
+            models, reason = self._chains.after(call.model), self._chains.reason(fault)
+            reply = await self._fall_back(call, callers_by, fault, models) if models and reason else None
+            if reply is None:
+                raise
+            return reply
+
+    async def _fall_back(
+        self, call: Call, callers_by: float, first: ContinuumError, models: Sequence[str]
+    ) -> Reply | None:
+        """The reply of another model; None where none gives one."""
+        chains, fault = self._chains, first
+        attempts, tried = _attempts(first), 0
+        for model in models:
+            if tried >= chains.limit or chains.reason(fault) is None:
+                break
+            try:
+                tried += 1
+                reply = await self._open(call.redirected(model, keep_parameters=chains.keeps_parameters), callers_by)
+            except PermissionDenied:
+                tried -= 1  # what the caller's key may not use is not there for it
+            except ContinuumError as another:
+                fault = another
+                attempts += _attempts(another)
+            else:
+                reply.attempts += attempts
+                reply.fallback = Fallen(call.model, model, chains.reason(first) or "", tried)
+                return reply
+        return None
+
+    async def _open(self, call: Call, callers_by: float) -> Reply:
+        """The reply of one model."""
         now = trio.current_time()
-        callers_by = math.inf if call.timeout is None else now + call.timeout
         plan = self._planner.plan(call.model)
         call.principal.need_model(plan.listed)
         patience = Patience(self._timeouts.of(plan.listed), stream=call.stream, callers_by=callers_by, now=now)
@@ -46,3 +85,9 @@ class Engine:
             tries.end()
             raise
         return Reply(call, attempt, tries, model=plan.model)
+
+
+def _attempts(fault: ContinuumError) -> int:
+    """How many a failure took."""
+    made = fault.details.get("attempts")
+    return made if isinstance(made, int) else 0

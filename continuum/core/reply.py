@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from continuum.chat import Usage
     from continuum.core.attempt import Attempt
     from continuum.core.call import Call
+    from continuum.core.fallback import Fallen
     from continuum.core.frame import Frame
     from continuum.dialects import Dialect
     from continuum.resilience.retry import Tries
@@ -24,21 +25,19 @@ __all__ = ["Reply"]
 class Reply:
     """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
 
-    body: the whole answer in `dialect`, None when it streams.
+    attempts: how many it took. body: the whole answer in `dialect`, None when it streams. fallback: set
+    where another model answers than the one that was asked for.
     """
 
     def __init__(self, call: Call, attempt: Attempt, tries: Tries, *, model: str) -> None:
         self.model = model
+        self.fallback: Fallen | None = None
+        self.attempts = tries.made
         self._attempt = attempt
         self._tries = tries
         self._show_usage = call.show_usage
         self._batch: list[Frame] = []
         self._next = 0
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts it took."""
-        return self._tries.made
 
     @property
     def backend(self) -> str:

@@ -9,7 +9,7 @@ import trio
 from continuum.core import Call
 from continuum.dialects.framing import server_sent
 from continuum.errors import ContinuumError, ShuttingDown, StreamBroken, UnsupportedMediaType
-from continuum.http.errors import routed
+from continuum.http.errors import fallen, routed
 
 if TYPE_CHECKING:
     from continuum.core import Operation, Reply
@@ -81,7 +81,7 @@ def _check_media_type(exchange: Exchange) -> None:
 
 
 def _routed_by(reply: Reply) -> Headers:
-    return routed(reply.backend, reply.model, reply.attempts)
+    return routed(reply.backend, reply.model, reply.attempts) + fallen(reply.fallback)
 
 
 async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:

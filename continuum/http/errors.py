@@ -8,18 +8,36 @@ from typing import TYPE_CHECKING
 from continuum.errors import Unauthenticated
 
 if TYPE_CHECKING:
+    from continuum.core.fallback import Fallen
     from continuum.errors import ContinuumError
 
-__all__ = ["headers_of", "routed", "status_of"]
+__all__ = ["fallen", "headers_of", "routed", "status_of"]
 
 
 def routed(backend: str, model: str, attempts: int) -> list[tuple[bytes, bytes]]:
     """What was chosen for a call."""
     return [
         (b"x-continuum-backend", backend.encode()),
-        (b"x-continuum-model", model.encode("ascii", "backslashreplace")),
+        (b"x-continuum-model", _ascii(model)),
         (b"x-continuum-attempts", str(attempts).encode()),
     ]
+
+
+def fallen(fallback: Fallen | None) -> list[tuple[bytes, bytes]]:
+    """That another model answers, where one does."""
+    if fallback is None:
+        return []
+    return [
+        (b"x-fallback-used", b"true"),
+        (b"x-original-model", _ascii(fallback.original)),
+        (b"x-fallback-model", _ascii(fallback.model)),
+        (b"x-fallback-reason", _ascii(fallback.reason)),
+        (b"x-fallback-attempts", str(fallback.attempts).encode()),
+    ]
+
+
+def _ascii(name: str) -> bytes:
+    return name.encode("ascii", "backslashreplace")
 
 
 def status_of(error: ContinuumError) -> int:

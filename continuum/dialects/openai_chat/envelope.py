@@ -60,6 +60,13 @@ class Subject:
 _MESSAGES = Subject("messages", b"[", "a list")
 
 
+_ESSENTIAL = frozenset(
+    {"model", "messages", "prompt", "input", "stream", "stream_options", "n", "user", "encoding_format", "dimensions"}
+    | {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format"}
+)
+"""What is asked, and the form of the answer. All else are parameters of a model."""
+
+
 class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
@@ -109,6 +116,13 @@ class Envelope:
         if not stream:
             merged.pop("stream_options", None)
         return _encode(merged)
+
+    def without_parameters(self) -> Envelope:
+        """The same question and form of answer, for a model that may not know the other fields."""
+        fields = {name: raw for name, raw in self._fields.items() if name in _ESSENTIAL}
+        bare = Envelope(_encode(fields), fields, self.model, streams=False)
+        bare.stream, bare.include_usage = self.stream, self.include_usage
+        return bare
 
     def opening(self, length: int) -> str:
         """The prompt's first `length` characters."""
