@@ -6,15 +6,12 @@ Whoever builds a mechanism strikes its row. `*` is each item of a list or map.
 _LATER = """
 server.workers
 server.header_timeout
-server.trusted_proxies
 backends.*.tls
 logging.log_prompts
-rate_limiting
+rate_limiting.storage
 timeouts.request.streaming.hold_head
 global_prompts
 files
-api_keys.api_keys.*.rate_limit
-api_keys.api_keys.*.tokens_per_minute
 metrics
 admin
 acp.capabilities

@@ -5,6 +5,19 @@ from continuum.core.access import ANONYMOUS, Access, Principal
 from continuum.core.call import Call
 from continuum.core.engine import Engine
 from continuum.core.frame import Frame
+from continuum.core.limits import Level, Limits, Standing
 from continuum.core.reply import Reply
 
-__all__ = ["ANONYMOUS", "Access", "Call", "Engine", "Frame", "Operation", "Principal", "Reply"]
+__all__ = [
+    "ANONYMOUS",
+    "Access",
+    "Call",
+    "Engine",
+    "Frame",
+    "Level",
+    "Limits",
+    "Operation",
+    "Principal",
+    "Reply",
+    "Standing",
+]

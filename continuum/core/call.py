@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from continuum.chat import Operation, opening
 from continuum.core.access import ANONYMOUS
+from continuum.core.estimate import ANSWER, prompt_tokens, request_tokens
 from continuum.dialects import DIALECTS, Dialect
 from continuum.errors import Unsupported
 
@@ -23,12 +24,13 @@ class Call:
 
     It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
     or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
-    affinity: what calls of one session have in common, where they say so. principal: who asks. timeout: seconds that
-    the caller gives it.
+    affinity: what calls of one session have in common, where they say so. principal: who asks. client: the address
+    asked from; None where there is none, as in a session on stdio. timeout: seconds that the caller gives it.
     """
 
     __slots__ = (
         "affinity",
+        "client",
         "dialect",
         "envelope",
         "model",
@@ -54,6 +56,7 @@ class Call:
         envelope: Envelope | None = None,
         request: ChatRequest | None = None,
         principal: Principal = ANONYMOUS,
+        client: str | None = None,
         timeout: float | None = None,
     ) -> None:
         self.operation = operation
@@ -66,6 +69,7 @@ class Call:
         self.envelope = envelope
         self.request = request
         self.principal = principal
+        self.client = client
         self.timeout = timeout
 
     @classmethod
@@ -92,6 +96,7 @@ class Call:
         request_id: str,
         affinity: str | None = None,
         principal: Principal = ANONYMOUS,
+        client: str | None = None,
         timeout: float | None = None,
     ) -> Call:
         """A client's own body."""
@@ -105,6 +110,7 @@ class Call:
             affinity=affinity,
             envelope=envelope,
             principal=principal,
+            client=client,
             timeout=timeout,
         )
 
@@ -122,6 +128,15 @@ class Call:
         if self.envelope is not None:
             return self.envelope.opening(length)
         return opening(self.request.messages, length) if self.request is not None else ""
+
+    def estimate(self) -> tuple[int, int]:
+        """Tokens of its prompt and of its answer, as far as that can be said now."""
+        if self.envelope is not None:
+            bound, prompt = self.envelope.answer_bound(), prompt_tokens(self.envelope.body)
+        else:
+            assert self.request is not None, "a call holds one of the two"  # noqa: S101 - our own slip
+            bound, prompt = self.request.max_tokens, request_tokens(self.request)
+        return prompt, 0 if self.operation is Operation.EMBEDDING else ANSWER if bound is None else bound
 
     def render(self, dialect: Dialect, *, model: str, stream: bool) -> bytes:
         """The body for a backend that speaks `dialect` and knows the model as `model`."""

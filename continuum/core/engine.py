@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from continuum.backends.pool import Pool
     from continuum.config import Config
     from continuum.core.call import Call
+    from continuum.core.limits import Limits, Ticket
 
 __all__ = ["Engine"]
 
 
 class Engine:
-    """Answers calls with the backends of one pool. retries: those of the engine that this one follows."""
+    """Answers calls with the backends of one pool. retries: those of the engine that this one follows. limits: what
+    callers, models and backends may use.
+    """
 
-    def __init__(self, config: Config, pool: Pool, *, retries: Retries | None = None) -> None:
+    def __init__(self, config: Config, pool: Pool, limits: Limits, *, retries: Retries | None = None) -> None:
+        self._limits = limits
         self.retries = retries or Retries(config.retry)
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
@@ -38,18 +42,27 @@ class Engine:
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
+        ticket = await self._limits.admit(call)
+        try:
+            return await self._open_any(call, ticket)
+        except BaseException as fault:
+            ticket.abandon(fault)
+            raise
+
+    async def _open_any(self, call: Call, ticket: Ticket) -> Reply:
+        """The reply of the model asked for, else of one of its chain."""
         callers_by = math.inf if call.timeout is None else trio.current_time() + call.timeout
         try:
-            return await self._open(call, callers_by)
+            return await self._open(call, ticket, callers_by)
         except ContinuumError as fault:
             models, reason = self._chains.after(call.model), self._chains.reason(fault)
-            reply = await self._fall_back(call, callers_by, fault, models) if models and reason else None
+            reply = await self._fall_back(call, ticket, callers_by, fault, models) if models and reason else None
             if reply is None:
                 raise
             return reply
 
     async def _fall_back(
-        self, call: Call, callers_by: float, first: ContinuumError, models: Sequence[str]
+        self, call: Call, ticket: Ticket, callers_by: float, first: ContinuumError, models: Sequence[str]
     ) -> Reply | None:
         """The reply of another model; None where none gives one."""
         chains, fault = self._chains, first
@@ -59,7 +72,8 @@ class Engine:
                 break
             try:
                 tried += 1
-                reply = await self._open(call.redirected(model, keep_parameters=chains.keeps_parameters), callers_by)
+                other = call.redirected(model, keep_parameters=chains.keeps_parameters)
+                reply = await self._open(other, ticket, callers_by)
             except PermissionDenied:
                 tried -= 1  # what the caller's key may not use is not there for it
             except ContinuumError as another:
@@ -71,20 +85,21 @@ class Engine:
                 return reply
         return None
 
-    async def _open(self, call: Call, callers_by: float) -> Reply:
+    async def _open(self, call: Call, ticket: Ticket, callers_by: float) -> Reply:
         """The reply of one model."""
         now = trio.current_time()
         plan = self._planner.plan(call.model)
         call.principal.need_model(plan.listed)
+        await ticket.take_model(plan.listed)
         patience = Patience(self._timeouts.of(plan.listed), stream=call.stream, callers_by=callers_by, now=now)
         tries = Tries(self.retries)
         tries.begin()
         try:
-            attempt = await Target(call, plan, self._screen, tries, patience).open()
+            attempt = await Target(call, plan, ticket, self._screen, tries=tries, patience=patience).open()
         except BaseException:
             tries.end()
             raise
-        return Reply(call, attempt, tries, model=plan.model)
+        return Reply(call, attempt, tries, ticket, model=plan.model)
 
 
 def _attempts(fault: ContinuumError) -> int:

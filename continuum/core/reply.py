@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from continuum.chat import UsageReported, VendorFields
+from continuum.core.estimate import BYTES_PER_TOKEN
 from continuum.errors import StreamBroken, UpstreamError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from continuum.core.call import Call
     from continuum.core.fallback import Fallen
     from continuum.core.frame import Frame
+    from continuum.core.limits import Standing, Ticket
     from continuum.dialects import Dialect
     from continuum.resilience.retry import Tries
 
@@ -29,12 +31,14 @@ class Reply:
     where another model answers than the one that was asked for.
     """
 
-    def __init__(self, call: Call, attempt: Attempt, tries: Tries, *, model: str) -> None:
+    def __init__(self, call: Call, attempt: Attempt, tries: Tries, ticket: Ticket, *, model: str) -> None:
         self.model = model
         self.fallback: Fallen | None = None
         self.attempts = tries.made
         self._attempt = attempt
         self._tries = tries
+        self._ticket = ticket
+        self._passed_on = 0
         self._show_usage = call.show_usage
         self._batch: list[Frame] = []
         self._next = 0
@@ -59,6 +63,11 @@ class Reply:
         """What was used, as far as the backend has said."""
         return self._attempt.usage
 
+    @property
+    def standing(self) -> Standing | None:
+        """Where the caller stands with its own limits, None without any."""
+        return self._ticket.standing
+
     async def frames(self) -> Sequence[Frame]:
         """The frames that are here now, after waiting for one; empty at the answer's end. Raises StreamBroken."""
         while True:
@@ -66,6 +75,7 @@ class Reply:
                 frames = await self._attempt.receive()
             except UpstreamError as fault:
                 raise StreamBroken(fault.message) from None
+            self._passed_on += len(frames)
             if not frames or self._show_usage:
                 return frames
             if shown := [frame for frame in frames if not _only_usage(frame)]:
@@ -92,11 +102,16 @@ class Reply:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the upstream and record the outcome."""
+        """Close the upstream, record the outcome, and settle what the call took of its limits."""
         try:
             await self._attempt.close()
         finally:
             self._tries.end()
+            self._ticket.close(self.usage, self._tokens_seen())
+
+    def _tokens_seen(self) -> int:
+        """About as many tokens as went by: a frame is mostly one."""
+        return self._passed_on if self.body is None else len(self.body) // BYTES_PER_TOKEN
 
 
 def _only_usage(frame: Frame) -> bool:

@@ -25,6 +25,7 @@ from continuum.resilience.retry import Next
 if TYPE_CHECKING:
     from continuum.backends.backend import Backend
     from continuum.core.call import Call
+    from continuum.core.limits import Ticket
     from continuum.core.patience import Patience
     from continuum.core.plan import Plan
     from continuum.core.screen import Screen
@@ -42,15 +43,19 @@ TRIAL_PAUSE = 1.0
 class Target:
     """Finds a backend that answers. failures: backend and fault of each attempt that did not, in order."""
 
-    def __init__(self, call: Call, plan: Plan, screen: Screen, tries: Tries, patience: Patience) -> None:
+    def __init__(
+        self, call: Call, plan: Plan, ticket: Ticket, screen: Screen, *, tries: Tries, patience: Patience
+    ) -> None:
         self.failures: list[tuple[str, UpstreamError]] = []
         self._call = call
         self._plan = plan
         self._screen = screen
         self._tries = tries
         self._patience = patience
+        self._ticket = ticket
         self._had: dict[Backend, int] = {}
         self._asked: dict[Backend, float | None] = {}
+        self._full: list[Backend] = []
 
     async def open(self) -> Attempt:
         """An attempt that has its first content, or the whole answer. Raises ContinuumError."""
@@ -69,16 +74,24 @@ class Target:
 
     async def _next(self) -> Backend | None:
         """The backend to try next, when its time has come; None where there is to be no other attempt."""
-        backend = self._choose()
+        backend = await self._choose_with_room()
         if backend is None:
             return None
         wait = self._tries.wait_before(self._following(backend))
-        if not wait:
-            return None if wait is None else backend
-        if trio.current_time() + wait >= self._patience.whole_by:
+        if wait == 0:
+            return backend
+        self._ticket.leave_backend(tried=False)  # others may use the time until then
+        if wait is None or trio.current_time() + wait >= self._patience.whole_by:
             return None
         await trio.sleep(wait)
-        return self._choose()  # much may have changed
+        self._full.clear()
+        return await self._choose_with_room()  # much may have changed
+
+    async def _choose_with_room(self) -> Backend | None:
+        """One whose limits have room for an attempt, which is taken now; at its limit a backend is full, not failed."""
+        while (backend := self._choose()) is not None and not await self._ticket.take_backend(backend.name):
+            self._full.append(backend)
+        return backend
 
     def _choose(self) -> Backend | None:
         """One that was not tried yet, else one that may be tried again. Raises where nobody ever could be."""
@@ -89,9 +102,10 @@ class Target:
             if not self.failures:
                 raise
             return None
-        chosen = group.choose(self._call, had, out)
+        chosen = group.choose(self._call, [*had, *self._full] if self._full else had, out)
         if chosen is None and had:
-            chosen = group.choose(self._call, [backend for backend in had if not self._may_repeat(backend)], out)
+            spent = [backend for backend in had if not self._may_repeat(backend)]
+            chosen = group.choose(self._call, [*spent, *self._full], out)
         return chosen
 
     def _may_repeat(self, backend: Backend) -> bool:
@@ -109,6 +123,7 @@ class Target:
         """An attempt has failed. Raises where that is the end."""
         # Not the message: a backend that rejects a request may quote the prompt.
         _log.warning("%s attempt at %s failed: %s", self._call.request_id, backend.name, type(fault).__name__)
+        self._ticket.leave_backend()
         self.failures.append((backend.name, fault))
         self._had[backend] = self._had.get(backend, 0) + 1
         if not isinstance(fault, (UpstreamDenied, UpstreamThrottled)):  # with another key it is as good as new
@@ -129,4 +144,4 @@ class Target:
                 retry_after=TRIAL_PAUSE,
                 details={"candidates": {backend.name: backend.breaker.state for backend in members[:MAX_NAMED]}},
             )
-        return NoBackendAvailable("Every backend of this model is at its limit of concurrent requests")
+        return self._ticket.all_full()

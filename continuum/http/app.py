@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed
 from continuum.http.calls import answer_call
+from continuum.http.client_address import ClientAddresses
 from continuum.http.cors import CorsGrant
 from continuum.http.credentials import credential
 from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE
@@ -34,6 +35,7 @@ class App:
         self._pages = make_pages(instance)
         self._open: set[Exchange] = set()
         self._head = HeadCheck(instance.config.server)
+        self._addresses = ClientAddresses(instance.config.server.trusted_proxies)
         self._cors = CorsGrant(instance.config.cors) if instance.config.cors.allow_origins else None
 
     def drain(self) -> None:
@@ -73,6 +75,7 @@ class App:
                 return
         if scope["path"] not in OPEN:
             exchange.principal = self._instance.access.identify(credential(exchange.headers))
+            exchange.client = self._addresses.of(scope)
             exchange.principal.need_scope(PAGE_SCOPE if row is None else CALL_SCOPE)
         if row is None:
             await self._page(exchange, send)

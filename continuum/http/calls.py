@@ -9,7 +9,7 @@ import trio
 from continuum.core import Call
 from continuum.dialects.framing import server_sent
 from continuum.errors import ContinuumError, ShuttingDown, StreamBroken, UnsupportedMediaType
-from continuum.http.errors import fallen, routed
+from continuum.http.errors import fallen, routed, standing_headers
 
 if TYPE_CHECKING:
     from continuum.core import Operation, Reply
@@ -40,6 +40,7 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         request_id=exchange.request_id,
         affinity=exchange.first_of(routing.affinity_headers),
         principal=exchange.principal,
+        client=exchange.client,
     )
     failure: ContinuumError | None = None
     async with trio.open_nursery() as nursery:
@@ -81,7 +82,8 @@ def _check_media_type(exchange: Exchange) -> None:
 
 
 def _routed_by(reply: Reply) -> Headers:
-    return routed(reply.backend, reply.model, reply.attempts) + fallen(reply.fallback)
+    chosen = routed(reply.backend, reply.model, reply.attempts)
+    return [*chosen, *fallen(reply.fallback), *standing_headers(reply.standing)]
 
 
 async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:

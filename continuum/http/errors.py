@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from continuum.core import Standing
 from continuum.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from continuum.core.fallback import Fallen
     from continuum.errors import ContinuumError
 
-__all__ = ["fallen", "headers_of", "routed", "status_of"]
+__all__ = ["fallen", "headers_of", "routed", "standing_headers", "status_of"]
 
 
 def routed(backend: str, model: str, attempts: int) -> list[tuple[bytes, bytes]]:
@@ -40,6 +41,34 @@ def _ascii(name: str) -> bytes:
     return name.encode("ascii", "backslashreplace")
 
 
+def standing_headers(standing: Standing | None) -> list[tuple[bytes, bytes]]:
+    """Where a caller stands with its limits, as OpenAI says it."""
+    if standing is None:
+        return []
+    levels = (("requests", standing.requests), ("tokens", standing.tokens))
+    return [
+        (f"x-ratelimit-{name}-{what}".encode(), value.encode())
+        for what, level in levels
+        if level is not None
+        for name, value in (
+            ("limit", str(level.limit)),
+            ("remaining", str(level.remaining)),
+            ("reset", _duration(level.reset)),
+        )
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """In Go's form, as OpenAI has it: 0s, 120ms, 7.66s, 6m0s."""
+    milliseconds = math.ceil(seconds * 1000)
+    if 0 < milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    shown = f"{rest / 1000:g}s"
+    return f"{hours}h{minutes}m{shown}" if hours else f"{minutes}m{shown}" if minutes else shown
+
+
 def status_of(error: ContinuumError) -> int:
     """The status line's number."""
     return error.http_status
@@ -55,6 +84,8 @@ def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
             headers += routed(backend, model, attempts)
         case _:
             pass
+    if isinstance(standing := error.details.get("standing"), Standing):
+        headers += standing_headers(standing)
     if isinstance(allow := error.details.get("allow"), str):
         headers.append((b"allow", allow.encode()))
     if isinstance(error, Unauthenticated):

@@ -39,7 +39,8 @@ class ClientLeft(Exception):
 class Exchange:
     """One request. status: what was answered, 0 while nothing was. finished: all of it was handed over.
     client_left: it did not wait for that. interrupted: we did not. cancel_scope: ends the call,
-    while there is one. principal: who asks. granted: headers for a page of another origin.
+    while there is one. principal: who asks. client: the address asked from. granted: headers for a page of another
+    origin.
     """
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -56,6 +57,7 @@ class Exchange:
         self.cancel_scope: trio.CancelScope | None = None
         self.reply: Reply | None = None
         self.principal: Principal = ANONYMOUS
+        self.client: str | None = None
         self.granted: Headers = []
         self.headers = {name.lower(): value for name, value in scope["headers"]}
         asked = self.headers.get(b"x-request-id", b"")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import trio
+
 from continuum.backends.pool import open_pool
 from continuum.config import Config, client_keys, store_of
-from continuum.core import ANONYMOUS, Access, Engine
+from continuum.core import ANONYMOUS, Access, Engine, Limits
 from continuum.providers import ModelInfo
+from continuum.resilience.buckets import Buckets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,14 +24,15 @@ __all__ = ["Instance", "open_instance"]
 
 
 class Instance:
-    """What a transport needs: the configuration and where it is changed, who may call, the engine over its pool, and
-    the models there are. draining: the process is about to end.
+    """What a transport needs: the configuration and where it is changed, who may call and how much, the engine over
+    its pool, and the models there are. draining: the process is about to end.
     """
 
     def __init__(self, store: ConfigStore, pool: Pool, access: Access) -> None:
         self.store = store
         self.access = access
-        self.engine = Engine(store.config, pool)
+        self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time))
+        self.engine = Engine(store.config, pool, self.limits)
         self.pool = pool
         self.draining = False
 

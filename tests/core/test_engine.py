@@ -278,7 +278,7 @@ async def test_a_full_backend_is_not_asked() -> None:
         backend = {"name": "b", "url": upstream.url, "models": ["m"], "max_in_flight": 1}
         async with open_instance(from_mapping({"backends": [backend]})) as instance:
             async with await instance.engine.open(asked()):
-                with pytest.raises(NoBackendAvailable, match="concurrent"):
+                with pytest.raises(RateLimited, match="at its limit"):
                     await instance.engine.open(asked())
             gate.set()
             assert (await answer_of(instance, asked())).text == "onetwo"

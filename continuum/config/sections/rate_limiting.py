@@ -35,7 +35,9 @@ class Limit(Group):
 class _Scopes(Group):
     """Limits by what is counted."""
 
-    per_client: Limit = defaults_of(Limit, "Of each client that shows no known key, by its address.")
+    per_client: Limit = defaults_of(
+        Limit, "Of each client by its address; a key with limits is counted by itself instead."
+    )
     per_api_key: Limit = defaults_of(Limit, "Of each client key; what a key says of itself wins.")
     per_backend: Limit = defaults_of(Limit, "Of each backend.")
     per_model: Limit = defaults_of(Limit, "Of each model.")
@@ -59,7 +61,10 @@ else:  # `global` is a keyword: no class statement can declare it
 class RateLimiting(Section, reload=Reload.IMMEDIATE):
     """How many requests and tokens callers, backends and models may use."""
 
-    enabled: bool = Field(default=False, description="Whether the limits are applied.")
+    enabled: bool = Field(
+        default=False,
+        description="Whether the section's limits hold. What a key says of itself (api_keys) holds in any case.",
+    )
     storage: Literal["memory", "redis"] = Field(
         default="memory", description="Where counts are kept: in this process, or shared through storage.url."
     )

@@ -39,6 +39,8 @@ _COUNTED = 64 * 1024
 
 _NO_NAME = frozenset({b'""', b"null"})
 
+_BOUNDS = ("max_completion_tokens", "max_tokens")
+
 _DROPPED = ("api_base", "base_url", "api_key")
 """Fields that would choose a URL or a credential: no body does that here."""
 
@@ -123,6 +125,24 @@ class Envelope:
         bare = Envelope(_encode(fields), fields, self.model, streams=False)
         bare.stream, bare.include_usage = self.stream, self.include_usage
         return bare
+
+    @property
+    def body(self) -> bytes:
+        """As it came."""
+        return self._body
+
+    def answer_bound(self) -> int | None:
+        """The most tokens its answers may have together; None where it does not say."""
+        bound = next((found for name in _BOUNDS if (found := self._count(name)) is not None), None)
+        return None if bound is None else bound * max(1, self._count("n") or 1)
+
+    def _count(self, name: str) -> int | None:
+        """A field that counts something; None also where it holds anything else: that is the backend's to refuse."""
+        try:
+            count = _field(self._fields, name, _INT, "an integer")
+        except InvalidRequest:
+            return None
+        return None if count is None else max(0, count)
 
     def opening(self, length: int) -> str:
         """The prompt's first `length` characters."""
