@@ -12,7 +12,8 @@ from .inbound import InFlight
 from .jsonrpc import NOT_FOUND, JsonObject, RpcError
 
 if TYPE_CHECKING:
-    from .session import Session, SessionTable
+    from .session import Session
+    from .sessions import SessionTable
 
 __all__ = ["Agent"]
 
@@ -37,8 +38,12 @@ class Agent:
 
     def session(self, ident: str) -> Session:
         """An open session. RpcError -32002: there is none of that id."""
+        return self.opened(ident)[1]
+
+    def opened(self, ident: str) -> tuple[SessionTable, Session]:
+        """An open session and the table it is in. RpcError -32002: there is none of that id."""
         table = self._hosting.sessions_if_open
         session = table.find(ident) if table else None
-        if session is None:
+        if table is None or session is None:
             raise RpcError(NOT_FOUND, "Resource not found: no such session", {"sessionId": ident[:256]})
-        return session
+        return table, session

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import trio
@@ -57,10 +58,28 @@ class Client:
         self._questions: dict[RequestId, _Question] = {}
         self._last_id = 0
         self._gone = False
+        self._watchers: dict[str, Callable[[JsonObject], None]] = {}
 
     def can(self, ability: str) -> bool:
         """Whether it advertises `read`, `write` or `terminal`."""
         return any(_leaf(self.capabilities, path) is True for path in _ABILITIES[ability])
+
+    @contextmanager
+    def watched(self, session_id: str, watch: Callable[[JsonObject], None]) -> Generator[None]:
+        """Inside the block `watch` sees each update of the session as it is sent."""
+        self._watchers[session_id] = watch
+        try:
+            yield
+        finally:
+            del self._watchers[session_id]
+
+    async def update(self, session_id: str, update: JsonObject) -> None:
+        """Tell the client of one thing that happened in a session."""
+        await self.notify("session/update", {"sessionId": session_id, "update": update})
+
+    def post_update(self, session_id: str, update: JsonObject) -> None:
+        """The same without waiting, for what is small and rare."""
+        self.post("session/update", {"sessionId": session_id, "update": update})
 
     async def notify(self, method: str, params: JsonObject) -> None:
         """Send; then wait while the client is far behind in reading. Once called it is sent, cancelled or not."""
@@ -69,6 +88,9 @@ class Client:
 
     def post(self, method: str, params: JsonObject) -> None:
         """Send without waiting: for the little that must be said on the way out."""
+        watch = self._watchers.get(params.get("sessionId", ""))
+        if watch is not None and "update" in params:
+            watch(params["update"])
         self._transport.post(encode_notification(method, params))
 
     def tell(self, method: str, params: JsonObject) -> None:

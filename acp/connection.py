@@ -100,9 +100,12 @@ class Connection:
                 answer = encode_result(call.id, await outcome)
         except Exception as error:  # noqa: BLE001 (as in _request)
             answer = _refusal(call.id, error)
+            call.afterwards = None
         finally:
             self._agent.in_flight.remove(call)
         self._transport.post(answer)
+        if call.afterwards is not None and not call.scope.cancelled_caught:
+            await call.afterwards()
 
     def _notification(self, message: Notification) -> None:
         """Nobody is told of a fault here: JSON-RPC has no answer to a notification."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from continuum.chat import Event
 from continuum.core import Call
 
-__all__ = ["Engine", "Frame", "Host", "ModelInfo", "Reply"]
+__all__ = ["Backend", "Engine", "Frame", "Health", "Host", "ModelInfo", "Pool", "Reply"]
 
 
 class Frame(Protocol):
@@ -34,6 +34,16 @@ class Reply(Protocol):
 
     async def __anext__(self) -> Frame: ...
 
+    @property
+    def attempts(self) -> int:
+        """How many backends were asked."""
+        ...
+
+    @property
+    def backend(self) -> str:
+        """The name of the one that answers."""
+        ...
+
 
 class Engine(Protocol):
     """The one path a call takes."""
@@ -51,6 +61,53 @@ class ModelInfo(Protocol):
         """The name to ask it by."""
         ...
 
+    @property
+    def context_window(self) -> int | None:
+        """In tokens, where somebody says."""
+        ...
+
+
+class Health(Protocol):
+    """How a backend is."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether calls go to it."""
+        ...
+
+
+class Backend(Protocol):
+    """One backend, to be looked at."""
+
+    @property
+    def name(self) -> str:
+        """As the configuration has it."""
+        ...
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """What it serves, by the names clients use."""
+        ...
+
+    @property
+    def health(self) -> Health:
+        """Its state."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Calls it works on now."""
+        ...
+
+
+class Pool(Protocol):
+    """The backends."""
+
+    @property
+    def backends(self) -> Sequence[Backend]:
+        """All, in the configuration's order."""
+        ...
+
 
 class Host(Protocol):
     """A running instance."""
@@ -58,6 +115,11 @@ class Host(Protocol):
     @property
     def engine(self) -> Engine:
         """Where calls go."""
+        ...
+
+    @property
+    def pool(self) -> Pool:
+        """The backends."""
         ...
 
     def models(self) -> Sequence[ModelInfo]:

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from continuum.config import Config
 
     from .host import Host
-    from .session import SessionTable, Settings
+    from .session import Settings
+    from .sessions import SessionTable
 
 __all__ = ["Hosting", "OpenHost"]
 
 OpenHost = Callable[["Config"], AbstractAsyncContextManager["Host"]]
+OpenTable = Callable[["Host", "Settings", "Config"], AbstractAsyncContextManager["SessionTable"]]
 
 _log: Final = logging.getLogger("continuum.acp")
 
@@ -90,17 +92,17 @@ class Hosting:
         self.eof_grace = settings.eof_grace
         if self._closing.is_set():
             return
-        async with open_host(config) as host, trio.open_nursery() as nursery:
-            table: type[SessionTable] = load_target("continuum.acp.session:SessionTable")
-            self._sessions = table(host, settings, nursery)
+        open_table: OpenTable = load_target("continuum.acp.sessions:open_sessions")
+        async with open_host(config) as host, open_table(host, settings, config) as table:
+            self._sessions = table
             self._settled.set()
             await self._closing.wait()
-            nursery.cancel_scope.cancel()
 
     def _prepare(self) -> tuple[Config, Settings, OpenHost]:
         """In a thread: what reads files and imports the rest, so that the client is heard meanwhile."""
         config = self._load()
         kind: type[Settings] = load_target("continuum.acp.session:Settings")
+        load_target("continuum.acp.sessions:open_sessions")
         settings = kind.of(config.acp)
         open_host: OpenHost = self._open_host or load_target("continuum.runtime:open_instance")
         return config, settings, open_host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
@@ -18,6 +19,7 @@ class Inbound:
 
     Its work runs inside `scope`, whoever cancels that: the request's own $/cancel_request, its session's cancel,
     or the process's end. A cancelled request is answered with `if_cancelled`, else with error -32800.
+    afterwards: what the client is to be told right behind the answer, where there was one.
     """
 
     def __init__(self, ident: RequestId, params: Any) -> None:
@@ -25,6 +27,7 @@ class Inbound:
         self.params = params
         self.scope = trio.CancelScope()
         self.if_cancelled: JsonObject | None = None
+        self.afterwards: Callable[[], Awaitable[None]] | None = None
 
 
 class InFlight:

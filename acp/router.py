@@ -38,10 +38,19 @@ class Method(NamedTuple):
 METHODS: Final = (
     Method("initialize", "initialize", early=True),
     Method("authenticate", "authenticate"),
+    Method("logout", "logout"),
     Method("session/new", "session_new"),
+    Method("session/load", "session_load"),
+    Method("session/resume", "session_resume"),
+    Method("session/fork", "session_fork"),
+    Method("session/list", "session_list"),
+    Method("session/close", "session_close"),
+    Method("session/delete", "session_delete"),
     Method("session/prompt", "session_prompt"),
     Method("session/cancel", "session_cancel", notification=True),
     Method("session/set_config_option", "session_set_config_option"),
+    Method("session/set_mode", "session_set_mode"),
+    Method("session/set_model", "session_set_model"),
     Method("$/cancel_request", "cancel_request", early=True, notification=True),
 )
 

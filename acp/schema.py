@@ -18,11 +18,16 @@ __all__ = [
     "ContentBlock",
     "EmbeddedResource",
     "Image",
+    "ListSessions",
+    "NamedSession",
     "NewSession",
+    "OpenSession",
     "Prompt",
     "ResourceContents",
     "ResourceLink",
     "SetConfigOption",
+    "SetMode",
+    "SetModel",
     "Text",
     "read_params",
 ]
@@ -81,11 +86,30 @@ ContentBlock = Text | Image | Audio | ResourceLink | EmbeddedResource
 
 
 class NewSession(_Record):
-    """session/new. Some clients leave mcpServers out."""
+    """session/new. Some clients leave the lists out, or send null."""
 
     cwd: str
-    mcp_servers: list[dict[str, Any]] = []
-    additional_directories: list[str] = []
+    mcp_servers: list[dict[str, Any]] | None = None
+    additional_directories: list[str] | None = None
+
+
+class OpenSession(NewSession, kw_only=True):
+    """session/load, session/resume, session/fork."""
+
+    session_id: str
+
+
+class NamedSession(_Record):
+    """session/close, session/delete."""
+
+    session_id: str
+
+
+class ListSessions(_Record):
+    """session/list."""
+
+    cwd: str | None = None
+    cursor: str | None = None
 
 
 class Prompt(_Record):
@@ -107,6 +131,20 @@ class SetConfigOption(_Record):
     session_id: str
     config_id: str
     value: str | bool
+
+
+class SetMode(_Record):
+    """session/set_mode."""
+
+    session_id: str
+    mode_id: str
+
+
+class SetModel(_Record):
+    """session/set_model, which the protocol has no more."""
+
+    session_id: str
+    model_id: str
 
 
 _R = TypeVar("_R", bound=_Record)

@@ -1,9 +1,7 @@
-"""Sessions: conversations in memory, each with its history, its model and its queue of turns."""
+"""One conversation in memory: its history, what the user chose, its queue of turns. sessions.py has the table."""
 
 from __future__ import annotations
 
-import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,8 @@ from continuum.chat import Message
 from continuum.errors import ConfigError, ConfigProblem
 
 from .inbound import Inbound
-from .jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
+from .journal import Journal
+from .jsonrpc import JsonObject
 from .permissions import Mode
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from .host import Host
     from .workbench import Workbench
 
-__all__ = ["Mode", "Session", "SessionTable", "Settings"]
+__all__ = ["Mode", "Session", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,9 @@ def _system_prompt(section: AcpConfig) -> str | None:
 class Session:
     """One conversation. Its prompts are queued as they are received; the first of them is the turn that runs.
 
-    mcp_servers: as the client's params list them. ended: set when nobody can use the session any more; what was
-    started for it in `nursery` ends then.
+    mcp_servers: as the client's params list them. thought_level: "" is the model's own. ended: set when nobody can
+    use the session any more; what was started for it in `nursery` ends then. asleep: the history is in the store
+    only; nobody asks for a turn before it is here.
     """
 
     id: str
@@ -88,10 +88,15 @@ class Session:
     mcp_servers: Sequence[JsonObject] = ()
     mode: Mode = "ask"
     chosen_model: str | None = None
+    thought_level: str = ""
+    title: str | None = None
+    asleep: bool = False
     ended: trio.Event = field(default_factory=trio.Event)
     workbench: Workbench | None = None
     history: list[Message] = field(default_factory=list[Message])
+    journal: Journal = field(default_factory=Journal)
     prompts: list[Inbound] = field(default_factory=list[Inbound])
+    used_at: float = field(default_factory=trio.current_time)
     _moved: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
 
     @property
@@ -108,6 +113,7 @@ class Session:
     def leave(self, prompt: Inbound) -> None:
         """This prompt is answered; the next may run."""
         self.prompts.remove(prompt)
+        self.used_at = trio.current_time()
         self._moved.unpark_all()
 
     def cancel(self) -> None:
@@ -123,44 +129,3 @@ class Session:
     def remember(self, turn: Sequence[Message]) -> None:
         """Keep one turn's messages: the prompt, and what was shown and done (transcript.py)."""
         self.history += turn
-
-
-class SessionTable:
-    """The open sessions of one connection, the least recently used first."""
-
-    def __init__(self, host: Host, settings: Settings, nursery: trio.Nursery) -> None:
-        """nursery: where what a session starts (MCP servers) is run; it outlives every session."""
-        self._host = host
-        self._settings = settings
-        self._nursery = nursery
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-
-    def open(
-        self, cwd: str, additional_directories: Sequence[str] = (), mcp_servers: Sequence[JsonObject] = ()
-    ) -> Session:
-        """A new session; at the limit it takes the place of the one idle for longest. RpcError: none is idle."""
-        if len(self._sessions) >= self._settings.max_concurrent:
-            idle = next((session for session in self._sessions.values() if not session.prompts), None)
-            if idle is None:
-                raise RpcError(
-                    INTERNAL_ERROR, f"All {len(self._sessions)} sessions are busy (acp.sessions.max_concurrent)"
-                )
-            self._sessions.pop(idle.id).end()
-        session = Session(
-            f"sess_{secrets.token_hex(16)}",
-            cwd,
-            self._host,
-            self._settings,
-            self._nursery,
-            additional_directories,
-            mcp_servers,
-        )
-        self._sessions[session.id] = session
-        return session
-
-    def find(self, ident: str) -> Session | None:
-        """The open session of that id, which now counts as used."""
-        session = self._sessions.get(ident)
-        if session is not None:
-            self._sessions.move_to_end(ident)
-        return session

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
-from uuid import uuid4
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
-from continuum.chat import ChatRequest, ChatResponse, Fold, Message, Tool, Usage
-from continuum.core import Call
+from continuum.chat import ChatResponse, Fold, Message, Tool, Usage
 from continuum.errors import ModelNotFound, UpstreamRejected
 
+from .asking import open_reply
 from .client import Client
 from .session import Session
 from .toolbox import Toolbox
@@ -19,6 +18,9 @@ from .tools.paths import Roots
 from .transcript import Transcript
 from .updates import Updates, thought
 from .workbench import Workbench
+
+if TYPE_CHECKING:
+    from .host import Reply
 
 __all__ = ["Outcome", "take_turn"]
 
@@ -66,6 +68,7 @@ class _Turn:
         self._transcript = transcript
         self._toolbox = Toolbox(session, bench)
         self.usages: list[Usage] = []
+        self._retried = False
 
     async def run(self) -> str:
         for _ in range(self._session.settings.max_turn_requests):
@@ -85,20 +88,19 @@ class _Turn:
             raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
         tools = [] if model in self._bench.toolless else self._toolbox.offered()
         try:
-            return await self._ask(model, tools)
+            return await self._ask(tools)
         except UpstreamRejected as refusal:
             if not tools or "tool" not in refusal.message.lower():
                 raise
         self._bench.toolless.add(model)
         await self._tell(f"{model} takes no tools: going on without them")
-        return await self._ask(model, [])
+        return await self._ask([])
 
-    async def _ask(self, model: str, tools: list[Tool]) -> ChatResponse:
+    async def _ask(self, tools: list[Tool]) -> ChatResponse:
         updates, answer = Updates(self._session.id), Fold()
-        request = ChatRequest(model, self._messages(), tools)
-        call = Call.of_chat(request, request_id=str(uuid4()), affinity=self._session.id)
         try:
-            async with await self._session.host.engine.open(call) as reply:
+            async with await open_reply(self._session, self._transcript.asked, tools) as reply:
+                await self._tell_retry(reply)
                 async for frame in reply:
                     for event in frame.events:
                         answer.add(event)
@@ -112,10 +114,11 @@ class _Turn:
             self.usages.append(response.usage)
         return response
 
-    def _messages(self) -> list[Message]:
-        system = self._session.settings.system_prompt
-        opening = [Message.of_text("system", system)] if system else []
-        return [*opening, *self._session.history, *self._transcript.asked]
+    async def _tell_retry(self, reply: Reply) -> None:
+        """Once a turn: the user may wonder what took so long, or why another backend answers."""
+        if reply.attempts > 1 and not self._retried:
+            self._retried = True
+            await self._tell(f"Attempt {reply.attempts} worked: {reply.backend} answers")
 
     async def _tell(self, text: str) -> None:
         await self._bench.client.notify("session/update", thought(self._session.id, text))

@@ -28,6 +28,12 @@ settings.register_profile("long", deadline=None, max_examples=20_000)
 settings.load_profile("default")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What processes under test keep stays out of the home of whoever runs them."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The checkout's root folder."""

@@ -16,13 +16,34 @@ __all__ = ["PROTOCOL_VERSION", "answer", "capabilities_of", "handle"]
 
 PROTOCOL_VERSION: Final = 1
 
-# Says what is there, nothing more.
+_MCP: Final = {"http": False, "sse": False}
+# Says what is there, nothing more. `mcp` is the flat form that older clients read.
 _CAPABILITIES: Final[JsonObject] = {
-    "loadSession": False,
+    "loadSession": True,
     "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
-    "mcpCapabilities": {"http": False, "sse": False},
-    "sessionCapabilities": {},
+    "mcpCapabilities": _MCP,
+    "mcp": _MCP,
+    "sessionCapabilities": {
+        "list": {},
+        "resume": {},
+        "close": {},
+        "delete": {},
+        "fork": {},
+        "additionalDirectories": {},
+    },
+    "auth": {"logout": {}},
 }
+
+# No session needs it: a client that does not offer it can go on at once.
+_SETUP: Final[JsonObject] = {
+    "id": "setup",
+    "name": "Set up Continuum",
+    "description": "Looks at what this machine has and writes continuum.yaml",
+    "type": "terminal",
+    "args": ["config", "init"],
+}
+
+_FLAT_FS: Final = ("readTextFile", "writeTextFile")
 
 
 def answer(params: object) -> JsonObject:
@@ -34,14 +55,27 @@ def answer(params: object) -> JsonObject:
         "protocolVersion": PROTOCOL_VERSION,
         "agentCapabilities": _CAPABILITIES,
         "agentInfo": {"name": "continuum", "title": "Continuum", "version": VERSION},
-        "authMethods": [],
+        "authMethods": [_SETUP] if _runs_terminal_methods(capabilities_of(params)) else [],
     }
 
 
 def capabilities_of(params: object) -> JsonObject:
-    """What the client says it can do."""
+    """What the client says it can do, in the standard nested form; flat `readTextFile` and its like are moved there."""
     capabilities = params.get("clientCapabilities") if is_object(params) else None
-    return capabilities if is_object(capabilities) else {}
+    if not is_object(capabilities):
+        return {}
+    flat = {name: capabilities[name] for name in _FLAT_FS if name in capabilities}
+    if not flat:
+        return capabilities
+    nested = capabilities.get("fs")
+    return {**capabilities, "fs": {**flat, **(nested if is_object(nested) else {})}}
+
+
+def _runs_terminal_methods(capabilities: JsonObject) -> bool:
+    """By the standard field, or by the older one that some clients and the registry's check still send."""
+    auth, meta = capabilities.get("auth"), capabilities.get("_meta")
+    standard = is_object(auth) and auth.get("terminal") is True
+    return standard or (is_object(meta) and meta.get("terminal-auth") is True)
 
 
 def handle(agent: Agent, call: Inbound) -> JsonObject:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from continuum.chat import Message
-
 from ..agent import Agent
 from ..content import user_message
 from ..inbound import Inbound
 from ..jsonrpc import JsonObject
+from ..prompting import Prompted, answer_prompt
 from ..schema import Prompt, read_params
-from ..session import Session
-from ..turn import take_turn
 
 __all__ = ["handle"]
 
@@ -20,17 +17,8 @@ __all__ = ["handle"]
 def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
     """Queue the turn now, so that a cancel on the very next line finds it."""
     params = read_params(Prompt, call.params)
-    session = agent.session(params.session_id)
-    prompt = user_message(params.prompt)
+    table, session = agent.opened(params.session_id)
+    prompt = Prompted(user_message(params.prompt), call.params["prompt"])
     call.if_cancelled = {"stopReason": "cancelled"}
     session.prompts.append(call)
-    return _turn(agent, session, prompt, call)
-
-
-async def _turn(agent: Agent, session: Session, prompt: Message, call: Inbound) -> JsonObject:
-    try:
-        await session.wait_turn(call)
-        outcome = await take_turn(session, prompt, agent.client)
-        return {"stopReason": outcome.stop_reason}
-    finally:
-        session.leave(call)
+    return answer_prompt(table, session, agent.client, prompt, call)

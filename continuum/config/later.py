@@ -15,11 +15,9 @@ files
 metrics
 admin
 acp.capabilities
-acp.sessions.idle_timeout
-acp.sessions.storage
 acp.mcp_servers
 hot_reload
-storage
+storage.url
 cache.responses
 tracing
 webui

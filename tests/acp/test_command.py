@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -25,6 +26,11 @@ def write_config(folder: Path, url: str) -> Path:
     return path
 
 
+def answers(output: bytes) -> list[dict[str, Any]]:
+    """Without what the agent says by itself."""
+    return [message for line in output.splitlines() if "id" in (message := json.loads(line))]
+
+
 async def test_the_example_streams_one_prompt(checkout: Path, tmp_path: Path) -> None:
     async with open_upstream() as upstream:
         config = write_config(tmp_path, upstream.url)
@@ -40,7 +46,7 @@ def _run(command: str, *options: str, data: bytes = INITIALIZE + SESSION) -> sub
 
 def test_stdio_is_the_default_mode_and_a_pipeline_is_answered(continuum_command: str, tmp_path: Path) -> None:
     done = _run(continuum_command, "--config", str(write_config(tmp_path, "http://127.0.0.1:9")))
-    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    first, second = answers(done.stdout)
     assert first["result"]["protocolVersion"] == 1
     assert second["result"]["configOptions"][0]["currentValue"] == "test-model"
     assert (done.returncode, done.stderr) == (0, b"")
@@ -66,7 +72,7 @@ def test_a_faulty_configuration(continuum_command: str, tmp_path: Path, text: st
     assert "Traceback" not in said
     assert all(line.startswith("continuum: ") for line in said.splitlines())
     if data:
-        first, second = (json.loads(line) for line in done.stdout.splitlines())
+        first, second = answers(done.stdout)
         assert "result" in first
         assert second["error"]["code"] == -32603
         assert told in second["error"]["message"]
@@ -92,7 +98,7 @@ async def test_without_a_file_the_machine_is_looked_at_after_the_first_answer(
             cwd=tmp_path,
             env={"HOME": str(tmp_path), "OPENAI_API_KEY": "sk-hidden", "OPENAI_BASE_URL": upstream.url},
         )
-    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    first, second = answers(done.stdout)
     assert first["result"]["protocolVersion"] == 1
     assert "test-model" in json.dumps(second["result"]["configOptions"])
     said = done.stderr.decode()

@@ -45,7 +45,7 @@ async def test_initialize_comes_first() -> None:
 async def test_unknown_methods_and_notifications() -> None:
     async with agent() as peer:
         await peer.initialize()
-        for method in ("no/such", "_private", "session/load", "__init__", ""):
+        for method in ("no/such", "_private", "session_load", "__init__", ""):
             assert (await peer.call(method))["error"]["code"] == -32601
         await peer.send({"method": "no/such"}, {"method": "session/prompt", "params": {}}, {"method": "session/cancel"})
         await peer.send({"id": 77, "result": {}})

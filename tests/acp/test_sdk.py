@@ -15,21 +15,12 @@ import pytest
 import trio
 from acp import schema
 from acp.connection import StreamDirection, StreamEvent
-from pydantic import BaseModel
+from acp_schema import hold_to_schema
 
 from continuum.testing.upstream import Completion, Hang, Plain, Raw, Stream, Upstream, Wait, open_upstream
 
 T = TypeVar("T")
 SECONDS = 20
-
-RESULTS: dict[str, type[BaseModel]] = {
-    "initialize": schema.InitializeResponse,
-    "authenticate": schema.AuthenticateResponse,
-    "session/new": schema.NewSessionResponse,
-    "session/prompt": schema.PromptResponse,
-    "session/set_config_option": schema.SetSessionConfigOptionResponse,
-}
-NOTIFICATIONS: dict[str, type[BaseModel]] = {"session/update": schema.SessionNotification}
 
 
 @dataclass
@@ -56,14 +47,7 @@ class Editor:
             if "id" in message:
                 self.methods[message["id"]] = message["method"]
             return
-        if "method" in message:
-            raw, model = message["params"], NOTIFICATIONS[message["method"]]
-        elif "result" in message:
-            raw, model = message["result"], RESULTS[self.methods[message["id"]]]
-        else:
-            raw, model = message["error"], schema.Error
-        parsed = model.model_validate(raw)
-        assert parsed.model_dump(mode="json", by_alias=True, exclude_unset=True) == raw
+        hold_to_schema(message, self.methods)
         self.checked += 1
 
     async def in_trio(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
@@ -139,8 +123,9 @@ async def test_handshake_and_streaming(continuum_command: str, tmp_path: Path) -
         session = await editor.new_session()
         assert (await editor.prompt(session)).stop_reason == "end_turn"
         assert editor.said() == "Every word of this answer is made up."
-        assert len(editor.updates) > 1
-        assert len({update.message_id for _, update in editor.updates}) == 1
+        chunks = [update for _, update in editor.updates if isinstance(update, schema.AgentMessageChunk)]
+        assert len(chunks) > 1
+        assert len({chunk.message_id for chunk in chunks}) == 1
 
     async with open_upstream() as upstream:
         await play(upstream, scenario, continuum_command, tmp_path)
@@ -251,7 +236,7 @@ async def test_the_model_picker(continuum_command: str, tmp_path: Path) -> None:
     async def scenario(editor: Editor) -> None:
         opened = await editor.agent.new_session(cwd="/", mcp_servers=[])
         assert opened.config_options is not None
-        (option,) = opened.config_options
+        option = opened.config_options[0]
         assert isinstance(option, schema.SessionConfigOptionSelect)
         assert (option.category, option.current_value) == ("model", "test-model")
         await editor.agent.set_config_option(config_id="model", session_id=opened.session_id, value="other-model")

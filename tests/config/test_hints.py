@@ -66,6 +66,8 @@ def test_a_key_that_is_marked_is_there(path: tuple[str, ...]) -> None:
 
 def written(path: tuple[str, ...]) -> object:
     """The least that sets a path: sections empty, single keys at a value of their schema."""
+    if path == ("storage", "url"):
+        return "redis://h"
     schema = schema_of(path) or {}
     if schema["type"] == "object":
         return {}

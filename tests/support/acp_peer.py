@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import trio
+from acp_schema import RESULTS, hold_to_schema
 
 from continuum import config
 from continuum.acp.server import serve
@@ -44,6 +46,8 @@ class ScriptedReply:
 
     steps: deque[Step]
     closed: trio.Event = field(default_factory=trio.Event)
+    attempts: int = 1
+    backend: str = "b"
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +75,25 @@ class ScriptedReply:
 @dataclass(frozen=True)
 class ScriptedModel:
     id: str
+    context_window: int | None = None
+
+
+@dataclass
+class ScriptedHealth:
+    usable: bool = True
+
+
+@dataclass
+class ScriptedBackend:
+    name: str
+    models: dict[str, str]
+    health: ScriptedHealth = field(default_factory=ScriptedHealth)
+    in_flight: int = 0
+
+
+@dataclass
+class ScriptedPool:
+    backends: list[ScriptedBackend]
 
 
 @dataclass
@@ -79,6 +102,8 @@ class ScriptedHost:
 
     answers: deque[Sequence[Step]] = field(default_factory=deque[Sequence[Step]])
     names: Sequence[str] = ("m", "n")
+    context_window: int | None = None
+    attempts: int = 1  # that the next replies took
     before_open: trio.Event | None = None  # the answer's first content waits for this
     requests: list[ChatRequest] = field(default_factory=list[ChatRequest])
     affinities: list[str | None] = field(default_factory=list[str | None])
@@ -99,11 +124,15 @@ class ScriptedHost:
             await self.before_open.wait()
         if steps and isinstance(steps[0], Exception):
             raise steps[0]
-        self.replies.append(ScriptedReply(deque(steps)))
+        self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts))
         return self.replies[-1]
 
     def models(self) -> list[ScriptedModel]:
-        return [ScriptedModel(name) for name in self.names]
+        return [ScriptedModel(name, self.context_window) for name in self.names]
+
+    @property
+    def pool(self) -> ScriptedPool:
+        return ScriptedPool([ScriptedBackend("b", {name: name for name in self.names})])
 
     def default_model(self) -> str | None:
         return self.names[0] if self.names else None
@@ -116,6 +145,16 @@ class ScriptedHost:
         ]
 
 
+# Updates about a session rather than of a turn: most tests look past them.
+NOTICES = {
+    "available_commands_update",
+    "config_option_update",
+    "current_mode_update",
+    "session_info_update",
+    "usage_update",
+}
+
+
 class Peer:
     """A client: what it sends, and what it has received so far."""
 
@@ -124,8 +163,10 @@ class Peer:
         self._in = trio.lowlevel.FdStream(in_fd)
         self._buffer = bytearray()
         self._last_id = 0
+        self._methods: dict[object, str] = {}
         self._answers: dict[tuple[str, object], deque[Json]] = {}
         self.updates: list[Json] = []
+        self.notices: list[Json] = []
         self.exit_code: int | None = None
 
     async def send_bytes(self, data: bytes) -> None:
@@ -133,6 +174,10 @@ class Peer:
 
     async def send(self, *messages: Json) -> None:
         """In one write."""
+        for message in messages:
+            if "id" in message and "method" in message:  # an id that is used twice says nothing of what is answered
+                ident = message["id"]
+                self._methods[ident] = "" if ident in self._methods else message["method"]
         await self.send_bytes(b"".join(json.dumps({"jsonrpc": "2.0", **m}).encode() + b"\n" for m in messages))
 
     async def end_input(self) -> None:
@@ -142,7 +187,37 @@ class Peer:
         await self._in.aclose()
 
     async def receive(self) -> Json:
-        """The next message; updates are kept aside too."""
+        """The next message that is no notice; updates are kept aside too."""
+        while True:
+            message = await self.receive_any()
+            if message.get("method") != "session/update":
+                return message
+            notice = message["params"]["update"]["sessionUpdate"] in NOTICES
+            (self.notices if notice else self.updates).append(message["params"])
+            if not notice:
+                return message
+
+    async def notice(self, kind: str) -> Json:
+        """The next notice of that kind; what else comes before it is kept aside."""
+        while True:
+            message = await self.receive_any()
+            assert message.get("method") == "session/update", message
+            update: Json = message["params"]["update"]
+            notice = update["sessionUpdate"] in NOTICES
+            (self.notices if notice else self.updates).append(message["params"])
+            if update["sessionUpdate"] == kind:
+                return update
+
+    async def notice_kept(self, kind: str) -> Json:
+        """The last notice of that kind that has come; else the next one."""
+        for params in reversed(self.notices):
+            if params["update"]["sessionUpdate"] == kind:
+                update: Json = params["update"]
+                return update
+        return await self.notice(kind)
+
+    async def receive_any(self) -> Json:
+        """The next message."""
         while (end := self._buffer.find(b"\n")) < 0:
             data = await self._in.receive_some(65536)
             assert data, "the agent closed its output"
@@ -151,8 +226,9 @@ class Peer:
         del self._buffer[: end + 1]
         message: Json = json.loads(line)
         assert message["jsonrpc"] == "2.0"
-        if message.get("method") == "session/update":
-            self.updates.append(message["params"])
+        method = self._methods.get(message["id"]) if isinstance(message.get("id"), int) else None
+        if "method" in message or method in RESULTS:
+            hold_to_schema(message, self._methods)
         return message
 
     async def answer(self, ident: int | str | None) -> Json:
@@ -224,10 +300,12 @@ class Peer:
         await self._in.aclose()
 
 
-def config_of(acp: Mapping[str, object] | None = None) -> config.Config:
+def config_of(acp: Mapping[str, object] | None = None, storage: Path = Path("/nowhere")) -> config.Config:
     """A configuration that would do; only its `acp` section matters here."""
     backend = {"name": "b", "type": "generic", "url": "http://127.0.0.1:9/v1"}
-    return config.from_mapping({"backends": [backend], "acp": dict(acp or {})})
+    section: Json = {"sessions": {}, **(acp or {})}
+    section["sessions"] = {"storage": "memory", **section["sessions"]}
+    return config.from_mapping({"backends": [backend], "acp": section, "storage": {"dir": str(storage)}})
 
 
 @asynccontextmanager
@@ -236,6 +314,7 @@ async def agent(
     *,
     acp: Mapping[str, object] | None = None,
     load: Callable[[], config.Config] | None = None,
+    storage: Path = Path("/nowhere"),
 ) -> AsyncGenerator[Peer]:
     """An agent inside this test behind two pipes, until the block ends."""
     scripted = host or ScriptedHost()
@@ -250,7 +329,7 @@ async def agent(
 
     async def run() -> None:
         peer.exit_code = await serve(
-            in_fd=agent_in, out_fd=agent_out, load=load or (lambda: config_of(acp)), open_host=open_host
+            in_fd=agent_in, out_fd=agent_out, load=load or (lambda: config_of(acp, storage)), open_host=open_host
         )
         os.close(agent_out)
 

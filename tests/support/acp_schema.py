@@ -10,6 +10,14 @@ RESULTS: Mapping[str, type[BaseModel]] = {
     "initialize": schema.InitializeResponse,
     "authenticate": schema.AuthenticateResponse,
     "session/new": schema.NewSessionResponse,
+    "logout": schema.LogoutResponse,
+    "session/load": schema.LoadSessionResponse,
+    "session/resume": schema.ResumeSessionResponse,
+    "session/fork": schema.ForkSessionResponse,
+    "session/list": schema.ListSessionsResponse,
+    "session/close": schema.CloseSessionResponse,
+    "session/delete": schema.DeleteSessionResponse,
+    "session/set_mode": schema.SetSessionModeResponse,
     "session/prompt": schema.PromptResponse,
     "session/set_config_option": schema.SetSessionConfigOptionResponse,
 }
@@ -26,7 +34,7 @@ CALLS: Mapping[str, type[BaseModel]] = {
 }
 
 
-def hold_to_schema(message: Mapping[str, Any], methods: Mapping[int, str]) -> None:
+def hold_to_schema(message: Mapping[str, Any], methods: Mapping[Any, str]) -> None:
     """It parses, and nothing in it is unknown or mended. methods: of the requests that were sent to us, by id."""
     if "method" in message:
         raw, model = message["params"], CALLS[message["method"]]
@@ -34,5 +42,8 @@ def hold_to_schema(message: Mapping[str, Any], methods: Mapping[int, str]) -> No
         raw, model = message["result"], RESULTS[methods[message["id"]]]
     else:
         raw, model = message["error"], schema.Error
+    if "agentCapabilities" in raw:  # with one key for clients of before the nested form
+        nested = {key: value for key, value in raw["agentCapabilities"].items() if key != "mcp"}
+        raw = {**raw, "agentCapabilities": nested}
     parsed = model.model_validate(raw)
     assert parsed.model_dump(mode="json", by_alias=True, exclude_unset=True) == raw

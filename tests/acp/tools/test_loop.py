@@ -134,8 +134,9 @@ async def test_plans_and_thoughts_are_updates_of_their_own(tmp_path: Path) -> No
     async with open_desk(scripted) as ide:
         await ide.prompt(await ide.new_session(str(tmp_path)))
         kinds = [update["update"]["sessionUpdate"] for update in ide.updates]
-        assert kinds == ["plan", "agent_thought_chunk", "agent_message_chunk"]
-        assert ide.updates[0]["update"]["entries"] == [
+        # Between the commands and the title:
+        assert kinds[1:-1] == ["plan", "agent_thought_chunk", "agent_message_chunk"]
+        assert ide.updates[1]["update"]["entries"] == [
             {"content": "look", "status": "in_progress", "priority": "high"},
             {"content": "do", "status": "pending", "priority": "medium"},
         ]

@@ -1,0 +1,15 @@
+"""logout: nobody is logged in here, so nothing is to be done."""
+
+from __future__ import annotations
+
+from ..agent import Agent
+from ..inbound import Inbound
+from ..jsonrpc import JsonObject
+
+__all__ = ["handle"]
+
+
+def handle(agent: Agent, call: Inbound) -> JsonObject:
+    """Accept."""
+    del agent, call
+    return {}

@@ -1,0 +1,25 @@
+"""session/list: the stored conversations, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from ..agent import Agent
+from ..inbound import Inbound
+from ..jsonrpc import JsonObject
+from ..keeping import info_of
+from ..schema import ListSessions, read_params
+
+__all__ = ["handle"]
+
+
+def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
+    """The last updated come first."""
+    return _list(agent, read_params(ListSessions, call.params))
+
+
+async def _list(agent: Agent, params: ListSessions) -> JsonObject:
+    table = await agent.sessions()
+    rows, cursor = await table.page(params.cwd, params.cursor)
+    answer: JsonObject = {"sessions": [info_of(row) for row in rows]}
+    return {**answer, "nextCursor": cursor} if cursor is not None else answer

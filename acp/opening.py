@@ -1,0 +1,40 @@
+"""What the methods that open a session have in common: where it is, and what the client hears behind the answer."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from .commands import available_commands
+from .jsonrpc import INVALID_PARAMS, RpcError
+from .sessions import Places
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .inbound import Inbound
+    from .schema import NewSession
+    from .session import Session
+
+__all__ = ["announced", "places_of"]
+
+_log: Final = logging.getLogger("continuum.acp")
+
+
+def places_of(params: NewSession) -> Places:
+    """Where the session is to be. RpcError -32602: a path that depends on where we are."""
+    for field, paths in (("cwd", [params.cwd]), ("additionalDirectories", params.additional_directories or [])):
+        if not all(PurePath(path).is_absolute() for path in paths):
+            raise RpcError(INVALID_PARAMS, f"Invalid params: {field} must be absolute")
+    return Places(params.cwd, params.additional_directories or [], params.mcp_servers or [])
+
+
+def announced(agent: Agent, call: Inbound, session: Session) -> None:
+    """Have the client told of the commands behind the answer: some clients stall on an update that precedes it."""
+    if session.mcp_servers:
+        _log.warning("the session's %d MCP servers are left out: not supported yet", len(session.mcp_servers))
+
+    async def announce() -> None:
+        await agent.client.update(session.id, available_commands())
+
+    call.afterwards = announce

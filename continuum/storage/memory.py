@@ -1,0 +1,50 @@
+"""Sessions for as long as the process lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+
+from continuum.storage.sessions import SessionRow
+
+__all__ = ["MemorySessions"]
+
+
+class MemorySessions:
+    """A store in two dicts (see sessions.Sessions)."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, SessionRow] = {}
+        self._turns: dict[str, list[bytes]] = {}
+
+    def post(self, row: SessionRow, turns: Sequence[bytes] = ()) -> None:
+        self._rows[row.id] = row
+        self._turns.setdefault(row.id, []).extend(turns)
+
+    async def settle(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def load(self, ident: str) -> tuple[SessionRow, list[bytes]] | None:
+        await trio.lowlevel.checkpoint()
+        row = self._rows.get(ident)
+        return None if row is None else (row, list(self._turns[ident]))
+
+    async def copy(self, ident: str, row: SessionRow) -> bool:
+        await trio.lowlevel.checkpoint()
+        if ident not in self._rows:
+            return False
+        self._rows[row.id] = row
+        self._turns[row.id] = list(self._turns[ident])
+        return True
+
+    async def page(self, *, cwd: str | None, after: tuple[int, str] | None, limit: int) -> list[SessionRow]:
+        await trio.lowlevel.checkpoint()
+        rows = [row for row in self._rows.values() if self._turns[row.id] and cwd in (None, row.cwd)]
+        rows.sort(key=lambda row: (row.updated, row.id), reverse=True)
+        return [row for row in rows if after is None or (row.updated, row.id) < after][:limit]
+
+    async def delete(self, ident: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        self._turns.pop(ident, None)
+        return self._rows.pop(ident, None) is not None
