@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
 from continuum.errors import ConfigError, ContinuumError
 from continuum.version import VERSION
 
-from .config import config
+from .commands import Commands
 from .options import MODES, Options
-from .run import run_prompt
-from .serve import serve_http
 
 __all__ = ["app", "run"]
 
 CONFIG_FAULT = 2
 FAILED = 1
 
+# The start-up path's lazy table: a mode is imported when it is the one to run; commands.py has the commands.
+_HTTP = "continuum.cli.serve"
+
 _HELP = """Many LLM backends behind one door: an ACP agent on stdio (the default), or an OpenAI-compatible HTTP server.
 
 \b
 continuum --mode http --local     serve a small real model from this machine
 continuum run "hello"             ask one question
-continuum config check            judge the configuration
+continuum doctor                  what is there, what is wrong, how to mend it
 """  # \b: click leaves the lines below as they are
 
 
 @click.group(
+    cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=_HELP,
 )
 @click.option("--mode", type=click.Choice(MODES), default="stdio", show_default=True, help="How clients reach it.")
-@click.option("-c", "--config", "config_file", metavar="PATH", help="Configuration file (YAML, TOML or JSON).")
+@click.option(
+    "-c", "--config", "config_file", metavar="PATH", type=click.Path(), help="Configuration file (YAML, TOML or JSON)."
+)
 @click.option("--bind", metavar="ADDR", help="host:port, [v6]:port or unix:/path; port 0 takes a free one.")
 @click.option("--log-level", metavar="LEVEL", help="trace, debug, info, warn or error.")
 @click.option("--local", is_flag=True, help="Use the embedded demonstration model alone: no key, no account.")
@@ -56,13 +61,9 @@ def app(  # noqa: PLR0917 - click passes each option
     if context.invoked_subcommand is not None:
         return
     if mode == "http":
-        serve_http(options)
+        import_module(_HTTP).serve_http(options)
         return
     raise click.UsageError("stdio mode takes no arguments beside its options")
-
-
-app.add_command(config)
-app.add_command(run_prompt)
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -3,12 +3,14 @@
 Reads files; where there is none, looks at what the machine has, as a start would.
 """
 
+from __future__ import annotations
+
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import trio
@@ -18,8 +20,14 @@ from continuum.config.codec import dump
 from continuum.errors import ConfigError, ConfigProblem
 from continuum.runtime import Setup, discover, outline, set_up
 
-from .options import Options
+from .choosing import chooses_configuration
+from .output import print_json
 from .setting_up import choice, table
+from .shapes import config_fault
+
+if TYPE_CHECKING:
+    from .options import Options
+    from .shapes import Checked
 
 __all__ = ["config"]
 
@@ -31,29 +39,31 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def config() -> None:
-    """Check, show or describe the configuration."""
+    """Write, check, show or describe the configuration."""
 
 
 def _reads_configuration(command: F) -> F:
     """Give a command the options that choose a configuration; tell its faults, a line each, and exit 2."""
 
-    @click.argument("file", required=False)
-    @click.option("-c", "--config", "named", metavar="PATH", help="The same as FILE; absent: the first that is found.")
-    @click.option("--set", "sets", metavar="SECTION.KEY=VALUE", multiple=True, help="Set any key; may be repeated.")
+    @click.argument("file", required=False, type=click.Path())
+    @chooses_configuration
     @wraps(command)
-    def telling(file: str | None, named: str | None, sets: tuple[str, ...], **options: object) -> object:
-        outer = click.get_current_context().obj  # what stood before the command's name
-        given = outer if isinstance(outer, Options) else Options()
-        chosen = given._replace(config=file or named or given.config, sets=(*given.sets, *sets))
+    def telling(options: Options, file: str | None, **rest: object) -> object:
         try:
-            setup = set_up(choice(chosen))
-            client_keys(setup.config.api_keys)
+            setup = _judged(options._replace(config=file or options.config))
         except ConfigError as error:
             click.echo(str(error), err=True)
             raise click.exceptions.Exit(FAULTY) from None
-        return command(setup, **options)
+        return command(setup, **rest)
 
     return telling  # type: ignore[return-value]
+
+
+def _judged(options: Options) -> Setup:
+    """The configuration and everything it refers to. Raises ConfigError."""
+    setup = set_up(choice(options))
+    client_keys(setup.config.api_keys)
+    return setup
 
 
 def _source(setup: Setup) -> str:
@@ -103,9 +113,40 @@ def _private(path: str, flags: int) -> int:
 
 
 @config.command()
-@_reads_configuration
-def check(setup: Setup) -> None:
+@click.argument("file", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="JSON for programs, faults included.")
+@chooses_configuration
+def check(options: Options, *, file: str | None, as_json: bool) -> None:
     """Say whether the configuration is usable: one line, or every fault and exit status 2."""
+    setup: Setup | None = None
+    faults: Sequence[ConfigProblem] = ()
+    try:
+        setup = _judged(options._replace(config=file or options.config))
+    except ConfigError as error:
+        faults = error.problems
+    if as_json:
+        print_json(_checked(setup, faults))
+    else:
+        _tell(setup, faults)
+    if setup is None:
+        raise click.exceptions.Exit(FAULTY)
+
+
+def _checked(setup: Setup | None, faults: Sequence[ConfigProblem]) -> Checked:
+    return {
+        "ok": setup is not None,
+        "file": str(setup.file) if setup is not None and setup.file is not None else None,
+        "backends": len(setup.config.backends) if setup is not None else 0,
+        "problems": [config_fault(each) for each in faults],
+        "warnings": [config_fault(each) for each in warnings(setup.config)] if setup is not None else [],
+    }
+
+
+def _tell(setup: Setup | None, faults: Sequence[ConfigProblem]) -> None:
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    if setup is None:
+        return
     for line in table(setup.discovery):
         click.echo(line, err=True)
     for warning in warnings(setup.config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,19 +14,22 @@ from continuum.core import Call
 from continuum.errors import NoBackendAvailable
 from continuum.runtime import open_instance
 
+from .completing import model_names
+from .progress import with_progress
 from .setting_up import set_up_with_logging, table
 
 if TYPE_CHECKING:
     from continuum.runtime import Setup
 
     from .options import Options
+    from .progress import Progress
 
 __all__ = ["run_prompt"]
 
 
 @click.command("run")
 @click.argument("prompt", required=False)
-@click.option("-m", "--model", help="Which model; else the default one.")
+@click.option("-m", "--model", help="Which model; else the default one.", shell_complete=model_names)
 @click.pass_obj
 def run_prompt(options: Options, prompt: str | None, model: str | None) -> None:
     """Ask one question; the answer streams to stdout. Text on stdin is put before PROMPT."""
@@ -39,16 +43,18 @@ def run_prompt(options: Options, prompt: str | None, model: str | None) -> None:
     if not setup.config.backends:
         for line in table(setup.discovery):
             click.echo(line, err=True)
-    trio.run(_ask, setup, text, model)
+    trio.run(with_progress, "looking at the backends", partial(_ask, setup, text, model))
 
 
-async def _ask(setup: Setup, text: str, model: str | None) -> None:
+async def _ask(setup: Setup, text: str, model: str | None, progress: Progress) -> None:
     async with open_instance(setup.config) as instance:
         chosen = model or instance.default_model()
         if chosen is None:
             raise NoBackendAvailable("No backends available: configure one, or use --local for the embedded model")
+        progress.doing = f"waiting for {chosen}"
         call = Call.of_chat(ChatRequest(chosen, [Message.of_text("user", text)]), request_id="run")
         async with await instance.engine.open(call) as reply:
+            progress.end()
             try:
                 async for frame in reply:
                     for event in frame.events:

@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from continuum.config import overlay, warnings
+from continuum.config import Logging, overlay, warnings
 from continuum.runtime import Choice, Setup, log, rows, set_up
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .options import Options
 
-__all__ = ["choice", "set_up_with_logging", "table"]
+__all__ = ["choice", "set_up_to_look", "set_up_with_logging", "table"]
 
 _KEYS = {"bind": ("--bind", "server.bind_address"), "log_level": ("--log-level", "logging.level")}
 _log = logging.getLogger("continuum.config")
@@ -38,6 +38,15 @@ def set_up_with_logging(options: Options) -> Setup:
     log.configure(setup.config.logging)
     for warning in warnings(setup.config):
         _log.warning("%s", warning)
+    return setup
+
+
+def set_up_to_look(options: Options) -> Setup:
+    """The configuration, for a command that only looks: a log file is the server's, and what is odd is told by other
+    commands. Raises ConfigError.
+    """
+    setup = set_up(choice(options))
+    log.configure(Logging(level="error"))
     return setup
 
 

@@ -263,7 +263,13 @@ class UpstreamError(ContinuumError):
 
 
 class ConnectFailed(UpstreamError):
-    """No connection: refused, unreachable, no such name, TLS, or a managed server that did not start."""
+    """No connection: refused, unreachable, no such name, TLS, or a managed server that did not start. `cause` is a word
+    for it where one is known.
+    """
+
+    def __init__(self, message: str, *, cause: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.cause = cause
 
 
 class UpstreamTimeout(UpstreamError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from continuum import config
+from continuum.cli import reference
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,6 +16,7 @@ def configuration_schema() -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/cli.md": reference.markdown,
     "docs/configuration.md": config.markdown,
     "schemas/config.schema.json": configuration_schema,
 }

@@ -70,7 +70,10 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
 LAZY: Mapping[str, str] = {
     "continuum": "public names on demand (PEP 562)",
     "continuum.acp.lazy": "the start-up table of stdio mode",
+    "continuum.cli.app": "a mode is imported when it is the one to run",
+    "continuum.cli.commands": "a command is imported when it is the one to run",
     "continuum.cli.main": "the mode is known before anything is imported",
+    "continuum.cli.output": "rich is for terminals, and costs as much as all the rest",
     "continuum.cli.stdio": "the agent answers before the configuration is loaded",
     "continuum.config": "public names on demand: finding the file needs no pydantic",
 }

@@ -135,10 +135,12 @@ class Backend:
         self._place(base)
         return await self.client.send(self._origin, "POST", joined(self._prefix, path), self._headers[key], content)
 
-    async def look(self, base: str, path: str) -> UpstreamResponse:
-        """Ask on our own account, aside from all calls: for the list of models, or for a sign of life."""
+    async def look(self, base: str, path: str, key: int | None = None) -> UpstreamResponse:
+        """Ask on our own account, aside from all calls: for the list of models, or for a sign of life. key: its
+        number; None: one that is awake.
+        """
         self._place(base)
-        headers = self._look_headers[self.keys.look(trio.current_time())]
+        headers = self._look_headers[self.keys.look(trio.current_time()) if key is None else key]
         return await self.side_client.send(self._origin, "GET", joined(self._prefix, path), headers)
 
     def release(self) -> None:

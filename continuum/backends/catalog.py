@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from continuum.backends.backend import Availability, Backend
 
-__all__ = ["Catalog", "Served"]
+__all__ = ["Catalog", "Served", "ask_for_models"]
 
 _log = logging.getLogger("continuum.backends")
 
@@ -101,7 +101,7 @@ class Catalog:
         told = ""
         while True:
             try:
-                self._learn(backend, await _ask(backend, start=listed and not backend.models))
+                self.learn(backend, await _ask(backend, start=listed and not backend.models))
                 told = ""
             except ContinuumError as fault:
                 if fault.message != told:  # once, not at every look
@@ -112,7 +112,10 @@ class Catalog:
                 self._asked[backend.name].set()
             await trio.sleep(self._ttl if backend.models else min(REFRESH_EMPTY, self._ttl))
 
-    def _learn(self, backend: Backend, body: bytes) -> None:
+    def learn(self, backend: Backend, body: bytes) -> None:
+        """Take in what a server says of its models: which there are, unless they are configured, and what it is.
+        Raises UpstreamProtocolError for what is no list of models.
+        """
         configured = PROVIDERS[backend.config.type]
         if configured.detected:
             found = detect(body) or configured
@@ -154,8 +157,16 @@ async def _ask(backend: Backend, *, start: bool) -> bytes:
 
 async def _list_at(backend: Backend, base: str) -> bytes:
     with trio.move_on_after(ASK_TIMEOUT):
-        async with await backend.look(base, PROVIDERS[backend.config.type].models_path) as response:
-            if response.status != 200:
-                raise UpstreamFailed(f"the server answered {response.status}")
-            return await response.read()
+        status, body = await ask_for_models(backend, base)
+        if status != 200:
+            raise UpstreamFailed(f"the server answered {status}")
+        return body
     raise UpstreamFailed("the server did not answer in time")
+
+
+async def ask_for_models(backend: Backend, base: str, key: int | None = None) -> tuple[int, bytes]:
+    """The status and, for 200, the body of the list of models. key: number of the key to use; None: any awake one.
+    The caller bounds the time. Raises UpstreamError.
+    """
+    async with await backend.look(base, PROVIDERS[backend.config.type].models_path, key) as response:
+        return response.status, await response.read() if response.status == 200 else b""

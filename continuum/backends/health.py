@@ -62,10 +62,14 @@ class Checks:
 
 
 class Probed(NamedTuple):
-    """One probe's result; said: what the server did, in words."""
+    """One probe's result; said: what the server did, in words. status: what it answered, 0 without an answer; fault:
+    then why there is none.
+    """
 
     found: Probe
     said: str
+    status: int = 0
+    fault: UpstreamError | None = None
 
 
 async def probe(backend: Backend, base: str, checks: Checks) -> Probed:
@@ -76,9 +80,9 @@ async def probe(backend: Backend, base: str, checks: Checks) -> Probed:
                 found = read_status(response.status, chosen=checks.chosen)
                 if found is Probe.PASSED:
                     await response.read()
-                return Probed(found, f"it answers {response.status}")
+                return Probed(found, f"it answers {response.status}", response.status)
         except UpstreamError as fault:
-            return Probed(Probe.FAILED, fault.message)
+            return Probed(Probe.FAILED, fault.message, fault=fault)
     return Probed(Probe.FAILED, f"no answer in {checks.timeout:g} s")
 
 

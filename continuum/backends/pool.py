@@ -50,9 +50,12 @@ class Pool:
 
 
 @asynccontextmanager
-async def open_pool(config: Config, *, breakers: Breakers | None = None) -> AsyncGenerator[Pool]:
+async def open_pool(
+    config: Config, *, breakers: Breakers | None = None, watched: bool = True
+) -> AsyncGenerator[Pool]:
     """The pool at work; leaving closes every connection and ends every managed server. breakers: those of the pool
-    that this one follows.
+    that this one follows. watched: its lists of models are kept fresh and its backends are probed; else nothing is
+    asked but by the caller.
 
     Raises ConfigError for certificates that cannot be used.
     """
@@ -71,8 +74,9 @@ async def open_pool(config: Config, *, breakers: Breakers | None = None) -> Asyn
                 nursery.start_soon(backend.client.run)
                 if backend.managed is not None:
                     nursery.start_soon(backend.managed.run)
-            nursery.start_soon(pool.catalog.run)
-            nursery.start_soon(pool.monitor.run)
+            if watched:
+                nursery.start_soon(pool.catalog.run)
+                nursery.start_soon(pool.monitor.run)
             try:
                 yield pool
             except (Exception, KeyboardInterrupt) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group

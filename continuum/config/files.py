@@ -22,6 +22,15 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Path | 
     return next((_short(path, cwd) for path in _candidates(environ, cwd) if _is_file(path)), None)
 
 
+def sought(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> list[tuple[str, bool]]:
+    """Every place in the order in which `find` looks, and whether a file is there. Where one is named, only that."""
+    if explicit is not None:
+        return [(explicit, _is_file(cwd / explicit))]
+    if environ.get(VARIABLE):
+        return [(f"{environ[VARIABLE]} (${VARIABLE})", _is_file(cwd / environ[VARIABLE]))]
+    return [(str(_short(path, cwd)), _is_file(path)) for path in _candidates(environ, cwd)]
+
+
 def _existing(named: str, cwd: Path, rule: str) -> Path:
     path = cwd / named
     try:

@@ -1,8 +1,20 @@
 """Wires one running instance: configuration, pool, engine, logging."""
 
-from continuum.runtime.discover import Discovery, discover, rows
+from continuum.runtime.discover import PLACES, Discovery, describe, discover, rows
 from continuum.runtime.instance import Instance, open_instance
 from continuum.runtime.outline import outline
 from continuum.runtime.setup import Choice, Setup, set_up
 
-__all__ = ["Choice", "Discovery", "Instance", "Setup", "discover", "open_instance", "outline", "rows", "set_up"]
+__all__ = [
+    "PLACES",
+    "Choice",
+    "Discovery",
+    "Instance",
+    "Setup",
+    "describe",
+    "discover",
+    "open_instance",
+    "outline",
+    "rows",
+    "set_up",
+]

@@ -16,7 +16,7 @@ from continuum.config.overlay import Overlay
 from continuum.config.url import parse_url
 from continuum.providers import DEFAULT, PROVIDERS, Loopback, Provider, Variables
 
-__all__ = ["PLACES", "Discovery", "Finding", "FoundBackend", "Place", "discover", "rows"]
+__all__ = ["PLACES", "Discovery", "Finding", "FoundBackend", "Place", "describe", "discover", "rows"]
 
 _OURSELVES = "continuum"
 _ORIGIN = "zero configuration"
@@ -167,8 +167,17 @@ def _judge(place: Place, look: Look, taken: set[str]) -> tuple[FoundBackend | No
     owners = {model.owned_by for model in look.models} - {""}
     kind = next((each for each in PLACES if each.mark.owner in owners), None)
     backend = _at(place, kind, taken)
-    count = len(look.models)
-    return backend, f"backend {backend.name} ({count} {'model' if count == 1 else 'models'})"
+    return backend, f"backend {backend.name} ({describe(look)})"
+
+
+def describe(look: Look) -> str:
+    """What was seen at a place, in a few words."""
+    if look.server == _OURSELVES:
+        return "another Continuum"
+    if look.models is not None:
+        count = len(look.models)
+        return f"{count} {'model' if count == 1 else 'models'}"
+    return _why_no_backend(look)
 
 
 def _why_no_backend(look: Look) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import trio
 import yaml
+from command import continuum
 from serving import BACKEND_KEY, backend, config
 
 from continuum.testing.upstream import FAULTS, Stream, open_upstream
@@ -19,23 +16,6 @@ from continuum.version import VERSION
 
 CONFIGURATION_FAULT = 2
 FAILED = 1
-
-
-async def continuum(
-    home: Path, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run the command to its end."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
-    with trio.fail_after(50):
-        return await trio.run_process(
-            [sys.executable, "-m", "continuum", *arguments],
-            stdin=stdin,
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-            cwd=home,
-            env={**kept, "HOME": str(home), **(environ or {})},
-        )
 
 
 def write(home: Path, url: str) -> str:

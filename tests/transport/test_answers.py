@@ -129,8 +129,9 @@ async def test_nobody_listens(make: Callable[[], Transport]) -> None:
     async with raw_server(always(b"", end=True)) as server:
         pass
     transport = make()
-    with pytest.raises(ConnectFailed, match=r"^no connection to the backend$"):
+    with pytest.raises(ConnectFailed, match=r"^no connection to the backend: refused$") as caught:
         await ask(transport, server)
+    assert caught.value.cause == "refused"
     await transport.aclose()
 
 

@@ -125,8 +125,9 @@ async def test_an_unknown_authority_is_refused_before_anything_is_sent(serving: 
         heard.append(await peer.request())
 
     async with raw_server(handle, tls=serving) as server:
-        with pytest.raises(ConnectFailed, match=r"^no secure connection to the backend$"):
+        with pytest.raises(ConnectFailed, match=r"^no secure connection to the backend: nobody trusted") as caught:
             await ask(transport_with(ssl.create_default_context()), server.origin)
+        assert caught.value.cause == "untrusted"
         await server.all_closed()
     assert not any(heard)
 

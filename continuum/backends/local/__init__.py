@@ -6,6 +6,6 @@ in a child process (`python -m continuum.backends.local`), which it may kill.
 
 from continuum.backends.local.backend import MODEL_ID, backend_config_data
 from continuum.backends.local.machine import LocalModelError, check
-from continuum.backends.local.model import ensure_model
+from continuum.backends.local.model import ensure_model, is_fetched
 
-__all__ = ["MODEL_ID", "LocalModelError", "backend_config_data", "check", "ensure_model"]
+__all__ = ["MODEL_ID", "LocalModelError", "backend_config_data", "check", "ensure_model", "is_fetched"]

@@ -22,7 +22,7 @@ from typing import IO, Final
 from continuum.backends.local.machine import INSTALL, LocalModelError
 from continuum.backends.managed.hygiene import reduced_environment
 
-__all__ = ["SMOLLM2", "Package", "ensure_model", "model_path"]
+__all__ = ["SMOLLM2", "Package", "ensure_model", "is_fetched", "model_path"]
 
 OVERRIDE: Final = "CONTINUUM_LOCAL_MODEL"
 """Environment variable: path of a GGUF file to use instead of the fetched one."""
@@ -83,6 +83,12 @@ def ensure_model(
     except OSError as error:
         raise LocalModelError(_trouble_with_files(error)) from error
     return path
+
+
+def is_fetched(environ: Mapping[str, str], package: Package = SMOLLM2) -> bool:
+    """Whether the model's file is here already."""
+    chosen = environ.get(OVERRIDE)
+    return Path(chosen).is_file() if chosen else _complete(model_path(package, environ), package)
 
 
 def model_path(package: Package, environ: Mapping[str, str]) -> Path:

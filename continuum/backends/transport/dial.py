@@ -10,29 +10,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
+from continuum.backends.transport.cause import Cause, connect_failed
 from continuum.backends.transport.wire import TlsWire, Wire
 from continuum.config.url import is_forbidden
-from continuum.errors import ConnectFailed, UpstreamTimeout
+from continuum.errors import UpstreamTimeout
 
 if TYPE_CHECKING:
     from continuum.backends.transport.port import Origin
 
-__all__ = ["FORBIDDEN", "dial"]
-
-FORBIDDEN = "the backend's address is link-local or a metadata service"
+__all__ = ["dial"]
 
 _HEAD_START = 0.25
 """Seconds one address of a name gets before the next one is tried beside it."""
 
 _FULL_QUEUE_PAUSE = 0.01
 """Seconds until a unix socket whose queue was full is tried again."""
-
-_FAULTS: tuple[tuple[type[Exception], str], ...] = (
-    (socket.gaierror, "the backend's host name is not known"),
-    (UnicodeError, "the backend's host name is not known"),
-    (ssl.SSLError, "no secure connection to the backend"),
-    (OSError, "no connection to the backend"),
-)
 
 
 class _Address(NamedTuple):
@@ -46,7 +38,7 @@ async def dial(origin: Origin, context: ssl.SSLContext, timeout: float) -> Wire:
         try:
             return await _open(origin, context)
         except (OSError, UnicodeError) as fault:
-            raise ConnectFailed(next(text for kind, text in _FAULTS if isinstance(fault, kind))) from None
+            raise connect_failed(fault) from None
     raise UpstreamTimeout("no connection to the backend in time")
 
 
@@ -68,7 +60,7 @@ async def _open(origin: Origin, context: ssl.SSLContext) -> Wire:
 async def _resolved(origin: Origin) -> list[_Address]:
     found = await trio.socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     if any(is_forbidden(str(place[0])) for *_, place in found):  # a name may lead where no configuration may
-        raise ConnectFailed(FORBIDDEN)
+        raise connect_failed(Cause.FORBIDDEN)
     return [_Address(family, place) for family, _, _, _, place in found]
 
 

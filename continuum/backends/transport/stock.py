@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import trio
 
-from continuum.backends.transport.dial import FORBIDDEN
+from continuum.backends.transport.cause import Cause, connect_failed
 from continuum.config.url import is_forbidden
 from continuum.errors import ConnectFailed, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 
@@ -25,7 +25,6 @@ _CLOSE_TIMEOUT = 2.0
 
 _FAULTS: tuple[tuple[type[Exception], type[UpstreamError], str], ...] = (
     (httpx.ConnectTimeout, UpstreamTimeout, "no connection to the backend in time"),
-    (httpx.ConnectError, ConnectFailed, "no connection to the backend"),
     (httpx.ProxyError, ConnectFailed, "the proxy gave no connection to the backend"),
     (httpx.TimeoutException, UpstreamTimeout, "the backend did not answer in time"),
     (httpx.HTTPError, UpstreamProtocolError, "the backend's answer broke off"),
@@ -35,8 +34,21 @@ _FOREIGN = (httpx.HTTPError, trio.ClosedResourceError)
 
 
 def _ours(fault: Exception) -> UpstreamError:
+    if isinstance(fault, httpx.ConnectError):
+        return connect_failed(_root(fault))
     kind, message = next((ours, text) for theirs, ours, text in _FAULTS if isinstance(fault, theirs))
     return kind(message)
+
+
+def _root(fault: BaseException) -> Exception:
+    """What the system said, below the layers it came through."""
+    if isinstance(fault, BaseExceptionGroup):  # one for each address of a name
+        group = cast("BaseExceptionGroup[BaseException]", fault)
+        return _root(group.exceptions[0])
+    if isinstance(fault, OSError) and fault.errno is not None:
+        return fault
+    inner = fault.__cause__ or fault.__context__
+    return OSError() if inner is None else _root(inner)
 
 
 async def _refuse_forbidden(event: str, info: Mapping[str, Any]) -> None:
@@ -47,7 +59,7 @@ async def _refuse_forbidden(event: str, info: Mapping[str, Any]) -> None:
     address = stream.get_extra_info("server_addr")
     if address and is_forbidden(str(address[0])):
         await stream.aclose()
-        raise ConnectFailed(FORBIDDEN)
+        raise connect_failed(Cause.FORBIDDEN)
 
 
 def stock_transport(
