@@ -50,9 +50,7 @@ class Pool:
 
 
 @asynccontextmanager
-async def open_pool(
-    config: Config, *, breakers: Breakers | None = None, watched: bool = True
-) -> AsyncGenerator[Pool]:
+async def open_pool(config: Config, *, breakers: Breakers | None = None, watched: bool = True) -> AsyncGenerator[Pool]:
     """The pool at work; leaving closes every connection and ends every managed server. breakers: those of the pool
     that this one follows. watched: its lists of models are kept fresh and its backends are probed; else nothing is
     asked but by the caller.

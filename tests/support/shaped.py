@@ -2,7 +2,7 @@
 
 import json
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 T = TypeVar("T")
 
@@ -23,8 +23,7 @@ def check(value: Any, shape: Any, where: str) -> None:
             check(value[key], inner, f"{where}.{key}")
     elif get_origin(shape) is list:
         assert type(value) is list, where
-        items: list[Any] = value
-        for item in items:
+        for item in cast("list[Any]", value):
             check(item, get_args(shape)[0], f"{where}[]")
     elif isinstance(shape, UnionType):
         if value is None:
