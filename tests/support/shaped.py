@@ -2,7 +2,7 @@
 
 import json
 from types import NoneType, UnionType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
 T = TypeVar("T")
 
@@ -22,8 +22,9 @@ def check(value: Any, shape: Any, where: str) -> None:
         for key, inner in hints.items():
             check(value[key], inner, f"{where}.{key}")
     elif get_origin(shape) is list:
+        items: Any = value
         assert type(value) is list, where
-        for item in cast("list[Any]", value):
+        for item in items:
             check(item, get_args(shape)[0], f"{where}[]")
     elif isinstance(shape, UnionType):
         if value is None:
