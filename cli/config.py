@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import trio
 
-from continuum.config import client_keys, from_mapping, json_schema, markdown, masked, warnings
+from continuum.backends.pool import open_pool
+from continuum.config import Config, client_keys, from_mapping, json_schema, markdown, masked, warnings
 from continuum.config.codec import dump
 from continuum.errors import ConfigError, ConfigProblem
 from continuum.runtime import Setup, discover, outline, set_up
@@ -64,6 +65,12 @@ def _judged(options: Options) -> Setup:
     setup = set_up(choice(options))
     client_keys(setup.config.api_keys)
     return setup
+
+
+async def _open_and_close(config: Config) -> None:
+    """Whatever connections will need must be there: certificates, proxies. No backend is asked."""
+    async with open_pool(config, watched=False):
+        pass
 
 
 def _source(setup: Setup) -> str:
@@ -121,7 +128,9 @@ def check(options: Options, *, file: str | None, as_json: bool) -> None:
     setup: Setup | None = None
     faults: Sequence[ConfigProblem] = ()
     try:
-        setup = _judged(options._replace(config=file or options.config))
+        judged = _judged(options._replace(config=file or options.config))
+        trio.run(_open_and_close, judged.config)
+        setup = judged
     except ConfigError as error:
         faults = error.problems
     if as_json:

@@ -14,6 +14,7 @@ from continuum.config import SECTIONS, Config
 from continuum.config.files import VARIABLE
 from continuum.providers import PROVIDERS
 from continuum.runtime import PLACES, describe
+from continuum.storage.folder import state_folder
 
 if TYPE_CHECKING:
     from .shapes import Embedded, Server, Storage, Variable
@@ -93,15 +94,6 @@ def embedded_model(environ: Mapping[str, str]) -> Embedded:
 
 def storage(config: Config | None, environ: Mapping[str, str]) -> Storage:
     """The folder for what must outlive the process, and whether it can be written or made."""
-    folder = _folder(config, environ)
+    folder = state_folder(config.storage.dir if config is not None else None, environ)
     there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     return {"dir": str(folder), "writable": there.is_dir() and os.access(there, os.W_OK | os.X_OK)}
-
-
-def _folder(config: Config | None, environ: Mapping[str, str]) -> Path:
-    named = config.storage.dir if config is not None else None
-    if named is not None:
-        return Path(named)
-    base = environ.get("XDG_STATE_HOME", "")
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state"
-    return root / "continuum"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,6 +16,7 @@ from continuum.backends.health import HealthMonitor
 from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
 from continuum.config.url import PORT_FIELD
+from continuum.errors import ConfigError, ConfigProblem
 from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ async def open_pool(config: Config, *, breakers: Breakers | None = None, watched
     that this one follows. watched: its lists of models are kept fresh and its backends are probed; else nothing is
     asked but by the caller.
 
-    Raises ConfigError for certificates that cannot be used.
+    Raises ConfigError for certificates and proxies that cannot be used.
     """
     contexts = Contexts()
     availability = Availability()
@@ -113,6 +115,9 @@ def _transport(number: int, entry: BackendConfig, config: Config, contexts: Cont
     if entry.proxy is None and not entry.http2:
         context = contexts.of(number, entry.tls)
         return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
+    if _wants_socks(entry) and find_spec("socksio") is None:
+        rule = "a SOCKS proxy needs the package socksio: pip install socksio"
+        raise ConfigError([ConfigProblem(rule, f"backends.{number}.proxy")])
     return stock_transport(
         contexts.fresh(number, entry.tls),
         keepalive=keepalive,
@@ -122,6 +127,10 @@ def _transport(number: int, entry: BackendConfig, config: Config, contexts: Cont
         http2=entry.http2,
         socket=Origin.of(entry.base.replace(PORT_FIELD, "1"))[0].socket,
     )
+
+
+def _wants_socks(entry: BackendConfig) -> bool:
+    return entry.proxy is not None and entry.proxy.reveal().lower().startswith("socks")
 
 
 def _managed(entry: BackendConfig) -> ManagedServer | None:

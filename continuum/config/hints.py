@@ -44,14 +44,15 @@ def _unshared(config: Config) -> Iterator[ConfigProblem]:
 
 def _set_too_early(config: Config) -> Iterable[str]:
     """The keys of LATER that somebody wrote, each once: `backends.*.weight` however many backends have one."""
-    return [".".join(path) for path in LATER if _is_set(config, path)]
+    return [".".join(path) for path in LATER if is_set(config, path)]
 
 
-def _is_set(value: object, path: tuple[str, ...]) -> bool:
+def is_set(value: object, path: tuple[str, ...]) -> bool:
+    """Whether somebody wrote the key at a path of LATER's form."""
     if not path:
         return True
     key, *rest = path
     if isinstance(value, Group):
-        return key in value.model_fields_set and _is_set(getattr(value, key), tuple(rest))
+        return key in value.model_fields_set and is_set(getattr(value, key), tuple(rest))
     items = value if is_list(value) else list(value.values()) if is_mapping(value) else []
-    return key == _EACH and any(_is_set(item, tuple(rest)) for item in items)
+    return key == _EACH and any(is_set(item, tuple(rest)) for item in items)

@@ -6,7 +6,6 @@ Whoever builds a mechanism strikes its row. `*` is each item of a list or map.
 _LATER = """
 server.workers
 server.header_timeout
-backends.*.tls
 logging.log_prompts
 rate_limiting.storage
 timeouts.request.streaming.hold_head

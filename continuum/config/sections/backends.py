@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -22,6 +23,7 @@ from continuum.config.types import (
 from continuum.config.url import PORT_FIELD, Url, parse_url
 from continuum.providers import DEFAULT, PROVIDERS
 
+_PROXIES = ("http", "https", "socks5", "socks5h")
 _NAME = r"[A-Za-z0-9_-]+"
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _FRAMING = frozenset(
@@ -59,6 +61,21 @@ HeaderName = Annotated[
     AfterValidator(_header_name),
     WithJsonSchema({"type": "string", "pattern": f"^{_HEADER}$"}),
 ]
+
+
+def _proxy(secret: Secret) -> Secret:
+    try:
+        parts = urlsplit(secret.reveal())
+        usable = parts.scheme in _PROXIES and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:
+        usable = False
+    if not usable or "?" in secret.reveal() or "#" in secret.reveal() or " " in secret.reveal():
+        raise ValueError("must be a URL such as http://proxy:3128, https://proxy:3129 or socks5://proxy:1080")
+    return secret
+
+
+Proxy = Annotated[Secret, AfterValidator(_proxy)]
+"""A proxy's URL, which may hold a password, and so is shown masked."""
 
 
 class ModelEntry(Group):
@@ -185,7 +202,7 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
     )
     retry_override: RetryOverride | None = Field(default=None, description="What differs from the section retry.")
     tls: BackendTls | None = Field(default=None, description="TLS towards the backend.")
-    proxy: Secret | None = Field(default=None, description="URL of an HTTP or SOCKS proxy; shown masked.")
+    proxy: Proxy | None = Field(default=None, description="URL of an HTTP or SOCKS proxy; shown masked.")
     http2: bool = Field(default=False, description="Speak HTTP/2 to the backend.")
     managed: Managed | None = Field(default=None, description="Start the server on first use; only from the file.")
 
