@@ -57,7 +57,9 @@ async def _serve(setup: Setup, listeners: list[Listener]) -> None:
                 _say(f"listening on {listener.url}")
             _say_try(listeners[0].url, instance)
 
-        await serve(App(instance), setup.config.server, listeners, ready=announce)
+        app = App(instance)
+        await app.begin()
+        await serve(app, setup.config.server, listeners, ready=announce)
 
 
 def _say_try(url: str, instance: Instance) -> None:

@@ -17,7 +17,9 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  `- StreamBroken
 |- ConfigError                      the configuration is not usable
 |  |- ParseError                    its text cannot be read
-|  |- VersionNotFound 404           |- VersionConflict 409      `- ConfigLocked 409
+|  |- VersionNotFound 404           |- VersionConflict 409      |- ConfigLocked 409
+|  |- SectionNotFound 404           |- InvalidSection 400
+|  |- BackendNotFound 404           `- BackendExists 409
 |- ShuttingDown 503                 the process is draining
 `- InternalError 500                our fault
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AttemptsExhausted",
     "AttemptsTimedOut",
+    "BackendExists",
+    "BackendNotFound",
     "CallerError",
     "CircuitOpen",
     "ConfigError",
@@ -48,6 +52,7 @@ __all__ = [
     "HostNotAllowed",
     "InternalError",
     "InvalidRequest",
+    "InvalidSection",
     "MethodNotAllowed",
     "ModelNotFound",
     "NoBackendAvailable",
@@ -57,6 +62,7 @@ __all__ = [
     "RateLimited",
     "RequestTimeout",
     "RoutingError",
+    "SectionNotFound",
     "ShuttingDown",
     "StaleConnection",
     "StreamBroken",
@@ -411,6 +417,45 @@ class ConfigLocked(ConfigError):
     def __init__(self, pid: int | None) -> None:
         rule = f"process {pid or '(unknown)'} holds this configuration: change it there"
         super().__init__([ConfigProblem(rule)], details={"pid": pid})
+
+
+class SectionNotFound(ConfigError):
+    """A section of the configuration that is none, in a place where one is read."""
+
+    code = "SECTION_NOT_FOUND"
+    http_status = 404
+
+    def __init__(self, name: str, available: Sequence[str]) -> None:
+        super().__init__([ConfigProblem(f"Configuration section '{name}' not found")])
+        self.details = {"available_sections": list(available)}
+
+
+class InvalidSection(SectionNotFound):
+    """The same, in a place where one is written."""
+
+    code = "INVALID_SECTION"
+    http_status = 400
+
+
+class BackendNotFound(ConfigError):
+    """No backend has this name."""
+
+    code = "BACKEND_NOT_FOUND"
+    http_status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__([ConfigProblem(f"Backend '{name}' not found")])
+
+
+class BackendExists(ConfigError):
+    """A backend has this name already."""
+
+    code = "BACKEND_EXISTS"
+    http_status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__([ConfigProblem(f"Backend '{name}' already exists")])
+        self.details = {"existing_backend": name}
 
 
 class ShuttingDown(ContinuumError):

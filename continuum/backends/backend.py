@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from continuum.backends.latency import Latency
+from continuum.backends.tally import Tally
 from continuum.backends.transport import Origin
 from continuum.config.url import joined
 from continuum.errors import UpstreamDenied, UpstreamFailed, UpstreamThrottled
@@ -91,6 +92,7 @@ class Backend:
         self.weight = config.weight
         self.in_flight = 0
         self._latency = Latency()
+        self.tally = Tally()
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
@@ -167,6 +169,7 @@ class Backend:
         """Take notice of how an attempt ended."""
         now = trio.current_time()
         self._latency.record(outcome, now)
+        self.tally.record(outcome)
         changed = self._record_key(outcome, now)
         verdict = self.breaker.judge(outcome.error, cancelled=outcome.cancelled)
         if self.breaker.end(outcome.ticket, verdict, now):

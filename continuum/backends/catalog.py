@@ -89,6 +89,17 @@ class Catalog:
             for asked in self._asked.values():
                 await asked.wait()
 
+    async def look(self, backend: Backend) -> list[str]:
+        """Ask one server now which models it lists, and what it is; what is found is taken into account. Raises
+        ContinuumError.
+        """
+        base = backend.address()
+        if base is None:
+            raise UpstreamFailed("the server does not run")
+        body = await _list_at(backend, base)
+        self._learn(backend, body)
+        return [info.id for info in PROVIDERS[backend.config.type].read_models(body)]
+
     async def run(self) -> None:
         """Ask the servers whose models or kind are not configured, again and again."""
         async with trio.open_nursery() as nursery:

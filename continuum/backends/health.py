@@ -114,6 +114,18 @@ class HealthMonitor:
             pause = backend.health.pause(checks.interval, self._section)
             await self._pause(backend, pause * self._random.uniform(1 - _JITTER, 1 + _JITTER))
 
+    async def check(self, backend: Backend) -> Probed | None:
+        """Ask one backend now, whoever wants to know, and take what is found into account. None while there is nobody
+        to ask: a managed server that does not run.
+        """
+        base = backend.address()
+        if base is None:
+            return None
+        probed = await probe(backend, base, Checks.of(backend, self._section))
+        if base == backend.address():
+            self._observe(backend, probed)
+        return probed
+
     async def _pause(self, backend: Backend, pause: float) -> None:
         """Wait; for a managed server no longer than it runs."""
         backend.health.next_probe = trio.current_time() + pause

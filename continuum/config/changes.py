@@ -1,7 +1,7 @@
 """The difference between two configurations, key by key, for people: secrets masked, items of lists by their name."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from continuum.config.edit import identity_of, same
 from continuum.config.model import Config
@@ -9,8 +9,11 @@ from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Path
 from continuum.config.view import ADMIN_SECTIONS, masked, revealed
 
-Changes = dict[str, dict[str, dict[str, Any]]]
-"""section -> dotted key -> from and to; the side where nothing stands is None."""
+Diff = TypedDict("Diff", {"from": Any, "to": Any})
+"""One key before and after; None where it was not."""
+
+Changes = dict[str, dict[str, Diff]]
+"""section -> dotted key -> what differs."""
 
 ORDER = "order"
 """The key under which the names stand where only their order differs."""
@@ -37,7 +40,7 @@ def changes(old: Config, new: Config) -> Changes:
     return {name: fields for name, fields in found.items() if fields}
 
 
-def _differences(path: Path, old: _Side, new: _Side, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _differences(path: Path, old: _Side, new: _Side, key: str = "") -> Iterator[tuple[str, Diff]]:
     if same(old.clear, new.clear):
         return
     if is_mapping(old.clear) and is_mapping(new.clear):

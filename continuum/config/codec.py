@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path as File
 from typing import Any
 
+import tomli_w
 import yaml
 
 from continuum.config.plain import is_list, is_mapping
@@ -106,6 +107,11 @@ def parse(text: str, form: str, file: str = "", *, list_of: str = "") -> Documen
 def dump(data: Mapping[str, Any]) -> str:
     """Plain data as YAML that `parse` reads back the same, keys in the order given."""
     return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def dump_toml(data: Mapping[str, Any]) -> str:
+    """The same as TOML."""
+    return tomli_w.dumps(data)
 
 
 class _Dumper(yaml.SafeDumper):

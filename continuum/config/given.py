@@ -11,7 +11,8 @@ from continuum.config.codec import Document, read
 from continuum.config.loading import build, sections_of
 from continuum.config.model import Config
 from continuum.config.overlay import Overlay
-from continuum.config.version import ADMIN_SECTIONS, digest, empty
+from continuum.config.version import digest, empty
+from continuum.config.view import ADMIN_SECTIONS
 
 __all__ = ["Given"]
 

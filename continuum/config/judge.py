@@ -14,7 +14,8 @@ from continuum.config.model import SECTIONS, Config
 from continuum.config.overlay import Overlay
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Path, Reload
-from continuum.config.version import ADMIN_SECTIONS, Version
+from continuum.config.version import Version
+from continuum.config.view import ADMIN_SECTIONS
 from continuum.errors import ConfigError, ConfigProblem
 
 RESTART_ONLY = tuple(name for name, info in SECTIONS.items() if info.reload is Reload.REQUIRES_RESTART)

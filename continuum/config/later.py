@@ -12,7 +12,6 @@ timeouts.request.streaming.hold_head
 global_prompts
 files
 metrics
-admin
 acp.capabilities
 acp.mcp_servers
 hot_reload

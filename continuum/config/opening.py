@@ -17,7 +17,8 @@ from continuum.config.judge import Judge
 from continuum.config.model import Config
 from continuum.config.overlay import merge
 from continuum.config.store import FILE_CHANGED, ConfigStore
-from continuum.config.version import ADMIN_SECTIONS, Version, VersionSource, empty
+from continuum.config.version import Version, VersionSource, empty
+from continuum.config.view import ADMIN_SECTIONS
 from continuum.config.written import written
 from continuum.errors import ConfigLocked, InternalError
 from continuum.storage.folder import state_folder

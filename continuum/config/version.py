@@ -13,12 +13,10 @@ import msgspec
 from continuum.config.expansion import Reference
 from continuum.config.model import SECTIONS, Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.view import ADMIN_SECTIONS
 
 VersionSource = Literal["api", "file_reload", "initial", "rollback"]
 """Where a version came from. `api` is also an import's, and a host program's."""
-
-ADMIN_SECTIONS: tuple[str, ...] = tuple(name for name, info in SECTIONS.items() if info.admin)
-"""The sections that versions hold, in order."""
 
 _ENV = "$env"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed
+from continuum.http.admin import AdminApi
 from continuum.http.calls import answer_call
 from continuum.http.client_address import ClientAddresses
 from continuum.http.cors import CorsGrant
@@ -33,10 +34,15 @@ class App:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._pages = make_pages(instance)
+        self._admin = AdminApi(instance)
         self._open: set[Exchange] = set()
         self._head = HeadCheck(instance.config.server)
         self._addresses = ClientAddresses(instance.config.server.trusted_proxies)
         self._cors = CorsGrant(instance.config.cors) if instance.config.cors.allow_origins else None
+
+    async def begin(self) -> None:
+        """What must be there before the first request is answered."""
+        await self._admin.begin()
 
     def drain(self) -> None:
         """The process is about to end: /ready says so from now on."""
@@ -55,7 +61,10 @@ class App:
         row = CALLS.get(scope["path"])
         self._open.add(exchange)
         try:
-            await self._answer(exchange, row, send)
+            if row is None and self._admin.owns(scope):
+                await self._admin.answer(exchange)
+            else:
+                await self._answer(exchange, row, send)
         except ContinuumError as error:
             await exchange.fail(error, row.dialect if row is not None else _PLAIN)
         except ClientLeft:

@@ -129,11 +129,12 @@ class Exchange:
     async def fail(self, error: ContinuumError, dialect: Dialect) -> None:
         """Send an error as the caller's dialect words it."""
         headers = headers_of(error)
-        if self._has_unread_body() and self.scope["http_version"].startswith("1"):
+        if self.has_unread_body() and self.scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))  # it will be closed: without a word the client would use it again
         await self.answer(status_of(error), headers, dialect.write_error(error))
 
-    def _has_unread_body(self) -> bool:
+    def has_unread_body(self) -> bool:
+        """Whether some of the request's body is still to come."""
         declared = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
         return declared and not self._body_read
 

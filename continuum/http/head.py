@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from continuum.config import Server
 
-__all__ = ["MAX_HEAD", "HeadCheck"]
+__all__ = ["MAX_HEAD", "HeadCheck", "is_loopback_host"]
 
 MAX_HEAD = 64 * 1024
 """Bytes of all names and values."""
@@ -33,7 +33,7 @@ class HeadCheck:
 
     def __init__(self, server: Server) -> None:
         local = all(address.loopback for address in parse_bind(server.bind_address))
-        unnamed = _loopback if local else None
+        unnamed = is_loopback_host if local else None
         allows = _among(server.allowed_hosts) if server.allowed_hosts else unnamed
         self._allows = allows and lru_cache(maxsize=256)(allows)
 
@@ -63,7 +63,8 @@ def _among(patterns: Iterable[str]) -> Callable[[bytes], bool] | None:
     return allows
 
 
-def _loopback(host: bytes) -> bool:
+def is_loopback_host(host: bytes) -> bool:
+    """Does a Host header name this machine to itself?"""
     name = _bare(host)
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from continuum.config import Config, ConfigStore, from_mapping, open_file, open_memory, store_of
 from continuum.config.expansion import Reference
 from continuum.config.overlay import option
-from continuum.config.version import ADMIN_SECTIONS, from_line, to_line
+from continuum.config.version import from_line, to_line
+from continuum.config.view import ADMIN_SECTIONS
 from continuum.errors import ConfigError, ConfigLocked, InternalError, VersionConflict, VersionNotFound
 
 BACKEND = {"name": "a", "url": "http://h"}

@@ -1,0 +1,5 @@
+"""The admin REST API: everything below /admin."""
+
+from continuum.http.admin.app import AdminApi
+
+__all__ = ["AdminApi"]

@@ -1,0 +1,66 @@
+"""Who changed what, and who looked at secrets: JSON lines, secrets masked, in a file of the storage folder."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import trio
+
+from continuum.config.changes import changes
+from continuum.storage.private import append_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from continuum.config import Config
+    from continuum.config.version import Version
+    from continuum.http.admin.door import Administrator
+
+__all__ = ["Audit"]
+
+_log = logging.getLogger("continuum.audit")
+
+_MOST_BYTES: Final = 10 * 1024 * 1024
+"""Then the file is set aside and a new one begun; the one before it goes."""
+
+
+class Audit:
+    """One file. What cannot be written is told in the log: the change itself is done by then."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def commit(self, who: Administrator, source: str, old: Config, version: Version) -> None:
+        """A version was made."""
+        more = {
+            "version": version.number,
+            "sections": version.sections_changed,
+            "changes": changes(old, version.config),
+        }
+        await self._write(who.user, who.peer, source, more)
+
+    async def reloaded(self, old: Config, version: Version) -> None:
+        """A version was made by nobody who was let in here."""
+        more = {
+            "version": version.number,
+            "sections": version.sections_changed,
+            "changes": changes(old, version.config),
+        }
+        await self._write(version.user, "", version.source, more)
+
+    async def note(self, who: Administrator, event: str, sections: Sequence[str] = (), **more: object) -> None:
+        """Anything else that is worth a line."""
+        await self._write(who.user, who.peer, "api", {"event": event, "sections": list(sections), **more})
+
+    async def _write(self, user: str, peer: str, source: str, more: Mapping[str, object]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = msgspec.json.encode({"time": now, "user": user, "peer": peer, "source": source, **more})
+        try:
+            await trio.to_thread.run_sync(partial(append_line, self._path, line, most=_MOST_BYTES))
+        except OSError as fault:
+            _log.error("the audit log cannot be written: %s", fault.strerror or "I/O error")

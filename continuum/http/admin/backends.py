@@ -1,0 +1,300 @@
+"""Backends over HTTP: the section's entries one by one, with what is going on with each. Every write is a commit of the
+section.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from continuum.config.edit import replaced
+from continuum.config.plain import is_mapping
+from continuum.config.types import is_masked
+from continuum.config.view import masked
+from continuum.errors import BackendExists, BackendNotFound, ConfigError, ConfigProblem, ContinuumError
+from continuum.http.admin.bodies import Models, Weight
+from continuum.http.admin.ground import iso
+from continuum.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from continuum.backends.backend import Backend as Live
+    from continuum.config import BackendConfig
+    from continuum.config.edit import Base, Edit
+    from continuum.http.admin.answers import (
+        Backend,
+        BackendAdded,
+        BackendList,
+        BackendRemoved,
+        BackendShort,
+        ModelsSet,
+        Probed,
+        WeightSet,
+    )
+    from continuum.http.admin.ground import Ground
+    from continuum.http.admin.request import Request
+
+__all__ = ["add", "change", "listing", "one", "probe", "remove", "set_models", "set_weight"]
+
+_SECTION: Final = "backends"
+_LIVE: Final = ("health_status", "stats", "circuit_state", "in_flight", "ttft_ms")
+"""What a look at a backend shows beside its configuration; ignored when it comes back."""
+
+Entries = list[Any]
+
+
+async def listing(ground: Ground, request: Request) -> BackendList:
+    """Every backend."""
+    del request
+    config = ground.store.current.config
+    live = _live(ground)
+    shown = [
+        _shown(entry, view, live.get(entry.name))
+        for entry, view in zip(config.backends, masked(config)[_SECTION], strict=True)
+    ]
+    return {"backends": shown, "total": len(shown)}
+
+
+async def one(ground: Ground, request: Request) -> Backend:
+    """One backend."""
+    config, name = ground.store.current.config, request.names["name"]
+    index = _index(config.backends, name)
+    return _shown(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name))
+
+
+async def add(ground: Ground, request: Request) -> BackendAdded:
+    """Add a backend."""
+    sent = _sent(request.body)
+    name = sent.get("name")
+    if name is None:
+        raise ConfigError([ConfigProblem("is required", "name")])
+
+    def with_it(entries: Entries, base: Base) -> Entries:
+        if any(entry.name == name for entry in base.config.backends):
+            raise BackendExists(str(name))
+        request.below = f"{_SECTION}.{len(entries)}"
+        return [*entries, sent]
+
+    await _commit(ground, request, with_it, f"Backend {_safe(name)} added")
+    return {
+        "success": True,
+        "message": f"Backend '{name}' added successfully",
+        "backend": _short(ground, str(name), "unknown"),
+    }
+
+
+async def change(ground: Ground, request: Request) -> BackendAdded:
+    """Change some of a backend's keys."""
+    name, sent = request.names["name"], _sent(request.body)
+    _index(ground.store.current.config.backends, name)
+    if sent.get("name", name) != name:
+        raise ConfigError([ConfigProblem(f"must stay '{_safe(name)}': a backend is not renamed", "name")])
+
+    def changed(entries: Entries, base: Base) -> Entries:
+        index = _index(base.config.backends, name)
+        request.below = f"{_SECTION}.{index}"
+        given = _as_stored(sent, base.config.backends[index], _live(ground).get(name))
+        entry = {**base.stored[_SECTION][index], **given}
+        entries[index] = {key: value for key, value in entry.items() if value is not None or key not in sent}
+        return entries
+
+    await _commit(ground, request, changed, f"Backend {name} updated")
+    return {
+        "success": True,
+        "message": f"Backend '{name}' updated successfully",
+        "backend": _short(ground, name, _status(_live(ground).get(name))),
+    }
+
+
+async def remove(ground: Ground, request: Request) -> BackendRemoved:
+    """Remove a backend. Requests that run on it finish, unless they are to be cut."""
+    name, force = request.names["name"], request.flag("force")
+    live = _live(ground).get(name)
+
+    def without(entries: Entries, base: Base) -> Entries:
+        del entries[_index(base.config.backends, name)]
+        return entries
+
+    await _commit(ground, request, without, f"Backend {name} removed")
+    if force and live is not None:
+        await live.client.aclose()
+    return {"success": True, "message": f"Backend '{name}' removed successfully", "removed_backend": name}
+
+
+async def set_weight(ground: Ground, request: Request) -> WeightSet:
+    """Set a backend's share."""
+    name = request.names["name"]
+    before = ground.store.current.config.backends[_index(ground.store.current.config.backends, name)].weight
+    weight = request.shaped(Weight).weight
+
+    def changed(entries: Entries, base: Base) -> Entries:
+        return _with(entries, base, name, "weight", weight)
+
+    await _commit(ground, request, changed, f"Backend {name}: weight {weight}")
+    return {
+        "success": True,
+        "message": f"Backend '{name}' weight updated to {weight}",
+        "previous_weight": before,
+        "new_weight": weight,
+    }
+
+
+async def set_models(ground: Ground, request: Request) -> ModelsSet:
+    """Set a backend's models, or add some."""
+    name = request.names["name"]
+    _index(ground.store.current.config.backends, name)
+    asked = request.shaped(Models)
+
+    def changed(entries: Entries, base: Base) -> Entries:
+        index = _index(base.config.backends, name)
+        request.below = f"{_SECTION}.{index}"
+        kept: list[Any] = entries[index].get("models", []) if asked.append else []
+        return _with(entries, base, name, "models", _without_doubles([*kept, *asked.models]))
+
+    await _commit(ground, request, changed, f"Backend {name}: models")
+    config = ground.store.current.config
+    models = masked(config)[_SECTION][_index(config.backends, name)]["models"]
+    return {"success": True, "message": f"Backend '{name}' models updated", "models": models}
+
+
+async def probe(ground: Ground, request: Request) -> Probed:
+    """Ask a backend for a sign of life, and for its models, now."""
+    name = request.names["name"]
+    _index(ground.store.current.config.backends, name)
+    live = _live(ground).get(name)
+    answer: Probed = {
+        "name": name,
+        "health_status": _status(live),
+        "latency_ms": 0.0,
+        "models": [],
+        "detected_type": live.provider.name if live is not None else "",
+    }
+    if live is None:
+        return {**answer, "error": "the backend is not at work"}
+    began = trio.current_time()
+    found = await ground.instance.pool.monitor.check(live)
+    answer["latency_ms"] = round((trio.current_time() - began) * 1000, 1)
+    if found is None:
+        return {**answer, "error": "its server does not run: it is started for the first request"}
+    try:
+        models = await ground.instance.pool.catalog.look(live)
+    except ContinuumError as fault:
+        models = list(live.models)
+        answer["error"] = fault.message
+    if not live.health.usable:
+        answer["error"] = found.said
+    return {**answer, "health_status": _status(live), "models": models, "detected_type": live.provider.name}
+
+
+async def _commit(ground: Ground, request: Request, make: Callable[[Entries, Base], Entries], description: str) -> None:
+    """Commit the section with its entries as `make` leaves them; those that it leaves alone are stored as they were."""
+
+    def change(base: Base) -> Mapping[str, Edit]:
+        entries = [dict(entry) for entry in base.stored[_SECTION]]
+        return {_SECTION: replaced(base, _SECTION, make(entries, base))}
+
+    request.below = request.below or _SECTION
+    await ground.write(request, change, description)
+
+
+def _sent(body: Any) -> dict[str, Any]:
+    if not is_mapping(body):
+        raise ConfigError([ConfigProblem("the body must be a JSON object")])
+    return {key: value for key, value in body.items() if key not in _LIVE}
+
+
+def _as_stored(sent: Mapping[str, Any], entry: BackendConfig, live: Live | None) -> dict[str, Any]:
+    """What was sent, less what a look shows in place of what is written: the detected type, a default URL."""
+    given = dict(sent)
+    if live is not None and given.get("type") == live.provider.name:
+        given["type"] = entry.type
+    if entry.url is None and given.get("url") == PROVIDERS[entry.type].default_url:
+        given.pop("url", None)
+    return given
+
+
+def _with(entries: Entries, base: Base, name: str, key: str, value: Any) -> Entries:
+    index = _index(base.config.backends, name)
+    entries[index] = {**entries[index], key: value}
+    return entries
+
+
+def _without_doubles(models: list[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for model in models:
+        if model not in kept:
+            kept.append(model)
+    return kept
+
+
+def _index(backends: list[BackendConfig], name: str) -> int:
+    """Where a backend stands. Raises BackendNotFound."""
+    for index, entry in enumerate(backends):
+        if entry.name == name:
+            return index
+    raise BackendNotFound(_safe(name))
+
+
+def _safe(name: object) -> str:
+    """A name as a message may repeat it."""
+    text = "".join(char for char in str(name)[:64] if char.isprintable())
+    return "***" if is_masked(text) else text
+
+
+def _live(ground: Ground) -> dict[str, Live]:
+    return {backend.name: backend for backend in ground.instance.pool.backends}
+
+
+def _status(live: Live | None) -> Any:
+    return live.health.state if live is not None else "unknown"
+
+
+def _type(entry: BackendConfig, live: Live | None) -> str:
+    return live.provider.name if live is not None and live.config.type == entry.type else entry.type
+
+
+def _short(ground: Ground, name: str, status: Any) -> BackendShort:
+    config = ground.store.current.config
+    index = _index(config.backends, name)
+    return _short_of(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name), status)
+
+
+def _short_of(entry: BackendConfig, view: Mapping[str, Any], live: Live | None, status: Any) -> BackendShort:
+    return {
+        "name": entry.name,
+        "type": _type(entry, live),
+        "url": view.get("url") or PROVIDERS[entry.type].default_url or "",
+        "weight": entry.weight,
+        "models": view["models"],
+        "enabled": entry.enabled,
+        "health_status": status,
+    }
+
+
+def _shown(entry: BackendConfig, view: Mapping[str, Any], live: Live | None) -> Backend:
+    """A backend's keys in force, and what is going on with it."""
+    tally = live.tally if live is not None else None
+    last_used = tally.last_used if tally is not None else None
+    ttft = live.latency if live is not None else None
+    shown: Any = {
+        **view,
+        **_short_of(entry, view, live, _status(live)),
+        "stats": {
+            "total_requests": tally.total if tally is not None else 0,
+            "failed_requests": tally.failed if tally is not None else 0,
+            "average_latency_ms": round(tally.average * 1000, 1) if tally is not None else 0.0,
+            "last_used": None if last_used is None else iso(datetime.fromtimestamp(last_used, UTC)),
+        },
+        "circuit_state": circuit_state(live),
+        "in_flight": live.in_flight if live is not None else 0,
+        "ttft_ms": None if ttft is None else round(ttft * 1000, 1),
+    }
+    return shown  # type: ignore[no-any-return]  # a section's keys, whichever they are
+
+
+def circuit_state(live: Live | None) -> str | None:
+    """The state of a backend's breaker; None where it has none."""
+    return live.breaker.state if live is not None else None

@@ -1,0 +1,143 @@
+"""What the admin API's handlers stand on: the running instance, its configuration store, and what only they keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from continuum.config.edit import Base, Edit
+from continuum.config.view import ADMIN_SECTIONS, masked
+from continuum.errors import InvalidSection, SectionNotFound, VersionConflict
+from continuum.http.admin.audit import Audit
+from continuum.http.admin.door import Door
+from continuum.storage.admin_token import AdminToken
+from continuum.storage.folder import state_folder
+
+if TYPE_CHECKING:
+    from continuum.config import Admin, Config, Server
+    from continuum.config.store import Committed, ConfigStore
+    from continuum.config.version import VersionSource
+    from continuum.errors import ConfigProblem
+    from continuum.http.admin.request import Request
+    from continuum.runtime import Instance
+
+__all__ = ["Ground", "Staged", "Written", "iso", "known_section", "named_sections", "writable_section"]
+
+Change = Callable[[Base], Mapping[str, Edit]]
+"""From what is stored to the sections that a request changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What an import left to be applied: sections in stored form, and the version they were made from."""
+
+    version: int
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a write, with the warnings of the edit itself."""
+
+    committed: Committed
+    warnings: list[ConfigProblem]
+
+
+class Ground:
+    """One for an instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.folder = state_folder(instance.config.storage.dir, os.environ)
+        self.token = AdminToken(self.folder)
+        self.audit = Audit(self.folder / "audit.jsonl")
+        self.staged: Staged | None = None
+        self._door: Door | None = None
+        self._judged_by: tuple[Server, Admin] | None = None
+
+    @property
+    def store(self) -> ConfigStore:
+        """The configuration in force, and its versions."""
+        return self.instance.store
+
+    @property
+    def door(self) -> Door:
+        """By the configuration in force."""
+        config = self.instance.config
+        if self._door is None or self._judged_by != (config.server, config.admin):
+            self._door = Door(config.server, config.admin, self.token.read)
+            self._judged_by = config.server, config.admin
+        return self._door
+
+    @property
+    def base(self) -> Base:
+        """What edits start from."""
+        current = self.store.current
+        return Base(current.stored, current.config)
+
+    async def write(
+        self,
+        request: Request,
+        change: Change,
+        description: str,
+        *,
+        source: VersionSource = "api",
+        once: bool = False,
+    ) -> Written:
+        """Commit what `change` makes of what is stored, and tell the audit log. once: not again on what somebody else
+        left meanwhile. Raises ConfigError.
+        """
+        while True:
+            current = self.store.current
+            expected = request.expects(current.number)
+            edits = change(Base(current.stored, current.config))
+            try:
+                committed = await self.store.commit(
+                    {section: edit.data for section, edit in edits.items()},
+                    source=source,
+                    user=request.who.user,
+                    description=description,
+                    if_match=current.number,
+                )
+            except VersionConflict:
+                if once or expected is not None:
+                    raise
+                continue  # somebody else wrote meanwhile: the edit is made again from what they left
+            if committed.changed:
+                await self.audit.commit(request.who, source, current.config, committed.version)
+            return Written(committed, [warning for edit in edits.values() for warning in edit.warnings])
+
+    def view(self, section: str, config: Config | None = None) -> Any:
+        """A section as it is shown."""
+        return masked(config or self.store.current.config)[section]
+
+
+def known_section(name: str) -> str:
+    """A section to be read. Raises SectionNotFound."""
+    if name not in ADMIN_SECTIONS:
+        raise SectionNotFound(name, ADMIN_SECTIONS)
+    return name
+
+
+def writable_section(name: str) -> str:
+    """A section to be written, or named in a body. Raises InvalidSection."""
+    if name not in ADMIN_SECTIONS:
+        raise InvalidSection(name, ADMIN_SECTIONS)
+    return name
+
+
+def named_sections(names: list[str] | None) -> list[str]:
+    """Those that a body names, each once and in their order; all where it names none. Raises InvalidSection."""
+    if names is None:
+        return list(ADMIN_SECTIONS)
+    for name in names:
+        writable_section(name)
+    return [name for name in ADMIN_SECTIONS if name in names]
+
+
+def iso(moment: datetime) -> str:
+    """A time as answers have it."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

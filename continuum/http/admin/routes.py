@@ -1,0 +1,73 @@
+"""What is answered below /admin: the table. Dispatch and the OpenAPI document both read it."""
+
+from __future__ import annotations
+
+from continuum.config import BackendConfig
+from continuum.http.admin import answers, backends, bodies, history, sections, transfer
+from continuum.http.admin.request import Query, Row
+
+__all__ = ["ROUTES"]
+
+_MIB = 1024 * 1024
+_TEXT = {"type": "string"}
+_SECTION = Query("section", _TEXT, "Name of a section.")
+_PAGE = (
+    Query("limit", {"type": "integer", "minimum": 1}, "Entries at most; above 100 is read as 100."),
+    Query("offset", {"type": "integer", "minimum": 0}, "Entries to leave out first."),
+    _SECTION,
+)
+_FORCE = Query("force", {"type": "boolean"}, "Cut what runs on it.")
+
+_CONFIG = (
+    Row("GET", "/config/full", sections.full, "Every section", answers.FullConfig),
+    Row("GET", "/config/sections", sections.listing, "What sections there are", answers.SectionList),
+    Row("GET", "/config/schema", sections.schema, "JSON Schema", answers.Schema, query=(_SECTION,)),
+    Row("POST", "/config/validate", sections.validate, "Judge a section", answers.Validated, bodies.Validate),
+    Row("POST", "/config/apply", transfer.apply, "Apply a staged import", answers.Applied, bodies.Apply, optional=True),
+    Row("POST", "/config/export", transfer.export, "The configuration as text", answers.Exported, bodies.Export),
+    Row(
+        "POST",
+        "/config/import",
+        transfer.import_,
+        "Take a configuration as text",
+        answers.Imported,
+        bodies.Import,
+        most=8 * _MIB,
+    ),
+    Row("GET", "/config/history", history.history, "Versions", answers.HistoryPage, query=_PAGE),
+    Row("GET", "/config/history/{version}", history.version, "One version", answers.VersionShown),
+    Row(
+        "POST",
+        "/config/rollback/{version}",
+        history.rollback,
+        "Bring back a version",
+        answers.RolledBack,
+        bodies.Rollback,
+        optional=True,
+    ),
+    Row("GET", "/config/{section}", sections.section, "One section", answers.Section),
+    Row("PUT", "/config/{section}", sections.put, "Replace a section", answers.Put, bodies.Config),
+    Row("PATCH", "/config/{section}", sections.patch, "Merge-patch a section", answers.Patched, bodies.Config),
+)
+
+_BACKENDS = (
+    Row("GET", "/backends", backends.listing, "Every backend", answers.BackendList),
+    Row("POST", "/backends", backends.add, "Add a backend", answers.BackendAdded, BackendConfig),
+    Row("GET", "/backends/{name}", backends.one, "One backend", answers.Backend),
+    Row(
+        "PUT",
+        "/backends/{name}",
+        backends.change,
+        "Change a backend",
+        answers.BackendAdded,
+        BackendConfig,
+        partial=True,
+    ),
+    Row("DELETE", "/backends/{name}", backends.remove, "Remove a backend", answers.BackendRemoved, query=(_FORCE,)),
+    Row("PUT", "/backends/{name}/weight", backends.set_weight, "Set its weight", answers.WeightSet, bodies.Weight),
+    Row("PUT", "/backends/{name}/models", backends.set_models, "Set its models", answers.ModelsSet, bodies.Models),
+    Row("POST", "/backends/{name}/probe", backends.probe, "Ask it for a sign of life", answers.Probed),
+)
+
+ROUTES: tuple[Row, ...] = (*_CONFIG, *_BACKENDS)
+"""In the order of the documentation. A path's plain words win over its `{names}`: the words are reserved."""
