@@ -97,7 +97,7 @@ class Catalog:
         if base is None:
             raise UpstreamFailed("the server does not run")
         body = await _list_at(backend, base)
-        self._learn(backend, body)
+        self.learn(backend, body)
         return [info.id for info in PROVIDERS[backend.config.type].read_models(body)]
 
     async def run(self) -> None:
