@@ -6,7 +6,8 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- PermissionDenied 403          |- ModelNotFound 404        |- NotFound 404
 |  |- MethodNotAllowed 405          |- RequestTimeout 408       |- ContentTooLarge 413
 |  |- TargetTooLong 414             |- UnsupportedMediaType 415
-|  |- HostNotAllowed 403            |- RateLimited 429          `- HeadTooLarge 431
+|  |- HostNotAllowed 403            |- RateLimited 429          |- HeadTooLarge 431
+|  |- ExpectationFailed 417         |- NotImplementedHere 501   `- VersionNotSupported 505
 |- RoutingError                     no attempt gave an answer
 |  |- NoBackendAvailable 503        |- CircuitOpen 503
 |  |- AttemptsExhausted 502         `- AttemptsTimedOut 504
@@ -48,6 +49,7 @@ __all__ = [
     "ContentTooLarge",
     "ContinuumError",
     "DeadlinePassed",
+    "ExpectationFailed",
     "HeadTooLarge",
     "HostNotAllowed",
     "InternalError",
@@ -57,6 +59,7 @@ __all__ = [
     "ModelNotFound",
     "NoBackendAvailable",
     "NotFound",
+    "NotImplementedHere",
     "ParseError",
     "PermissionDenied",
     "RateLimited",
@@ -79,6 +82,7 @@ __all__ = [
     "UpstreamTimeout",
     "VersionConflict",
     "VersionNotFound",
+    "VersionNotSupported",
 ]
 
 
@@ -180,6 +184,27 @@ class RequestTimeout(CallerError):
 
     code = "request_timeout"
     http_status = 408
+
+
+class ExpectationFailed(CallerError):
+    """The request expects something that is not done here."""
+
+    code = "expectation_failed"
+    http_status = 417
+
+
+class NotImplementedHere(CallerError):
+    """A method or a transfer coding of HTTP that is not spoken here."""
+
+    code = "not_implemented"
+    http_status = 501
+
+
+class VersionNotSupported(CallerError):
+    """The request is of a version of HTTP that is not spoken here."""
+
+    code = "version_not_supported"
+    http_status = 505
 
 
 class ContentTooLarge(CallerError):

@@ -46,7 +46,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "click": ("continuum.cli",),
     "coredis": ("continuum.storage",),
     "h11": ("continuum.http", "continuum.testing"),
-    "httptools": ("continuum.backends.transport", "continuum.http.edge"),
+    "httptools": ("continuum.backends.transport",),
     "httpx": ("continuum.backends", "continuum.cli.admin", "continuum.acp.tools.fetch"),
     "hypercorn": ("continuum.http",),
     "mcp": ("continuum.acp.mcp",),

@@ -43,16 +43,16 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         client=exchange.client,
     )
     failure: ContinuumError | None = None
-    async with trio.open_nursery() as nursery:
-        exchange.cancel_scope = nursery.cancel_scope
-        nursery.start_soon(_leave_with_client, exchange, nursery.cancel_scope)
-        try:
-            async with await instance.engine.open(call) as reply:
-                exchange.reply = reply
-                await _write(exchange, call, reply)
-        except ContinuumError as fault:
-            failure = fault  # raised below: the nursery would wrap it in a group
-        nursery.cancel_scope.cancel()
+    if exchange.direct is not None:
+        with trio.CancelScope() as scope:
+            exchange.cancel_scope = scope
+            failure = await _attempt(exchange, instance, call)
+    else:
+        async with trio.open_nursery() as nursery:
+            exchange.cancel_scope = nursery.cancel_scope
+            nursery.start_soon(_leave_with_client, exchange, nursery.cancel_scope)
+            failure = await _attempt(exchange, instance, call)
+            nursery.cancel_scope.cancel()
     if exchange.interrupted and not exchange.finished:
         failure = ShuttingDown("the router is stopping and could not wait for this answer any longer")
     if failure is None:
@@ -62,8 +62,19 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     await exchange.write(server_sent(dialect.write_error(failure)), more=False)
 
 
+async def _attempt(exchange: Exchange, instance: Instance, call: Call) -> ContinuumError | None:
+    """Answer; the failure is returned, because a nursery would wrap it in a group."""
+    try:
+        async with await instance.engine.open(call) as reply:
+            exchange.reply = reply
+            await _write(exchange, call, reply)
+    except ContinuumError as fault:
+        return fault
+    return None
+
+
 async def _leave_with_client(exchange: Exchange, scope: trio.CancelScope) -> None:
-    """Hypercorn drops what is sent to a client that has gone without a word: only `receive` tells."""
+    """Other servers drop what is sent to a client that has gone without a word: only `receive` tells."""
     while (await exchange.receive())["type"] != "http.disconnect":
         pass
     if not exchange.finished:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from continuum.core import ANONYMOUS
 from continuum.errors import ContentTooLarge, RequestTimeout
@@ -16,7 +16,7 @@ from continuum.http.errors import headers_of, status_of
 from continuum.runtime.log import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from continuum.core import Principal, Reply
     from continuum.dialects import Dialect
@@ -28,12 +28,29 @@ Headers = list[tuple[bytes, bytes]]
 
 _access = logging.getLogger("continuum.access")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_SLOWEST = 1000
+"""Bytes of a body that must come in each second once its first gap is over: drop by drop it would never end."""
 CLIENT_LEFT = 499
 """The status logged for a client that did not wait for its answer."""
 
 
 class ClientLeft(Exception):
     """The client closed its connection before its request was complete."""
+
+
+class Direct(Protocol):
+    """What our own edge offers beside ASGI, in the scope as `continuum.connection`: it cancels the application when
+    the client leaves, and has read a request's body with its head where both came together.
+
+    gone: the client has left, or does not take what is sent.
+    """
+
+    @property
+    def gone(self) -> bool: ...
+
+    def take(self) -> tuple[bytes, bool]:
+        """What has come of the body, and whether that ends it."""
+        ...
 
 
 class Exchange:
@@ -59,7 +76,9 @@ class Exchange:
         self.principal: Principal = ANONYMOUS
         self.client: str | None = None
         self.granted: Headers = []
-        self.headers = {name.lower(): value for name, value in scope["headers"]}
+        known = cast("Mapping[str, Any]", scope)
+        self.direct: Direct | None = known.get("continuum.connection")
+        self.headers: Mapping[bytes, bytes] = known.get("continuum.headers") or dict(scope["headers"])
         asked = self.headers.get(b"x-request-id", b"")
         self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else f"req_{secrets.token_hex(12)}"
 
@@ -75,30 +94,38 @@ class Exchange:
         return next((value.decode("latin-1") for value in values if value), None)
 
     async def body(self, limit: int, gap: float) -> bytes:
-        """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any."""
+        """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any, or
+        when it comes too slowly after that.
+        """
         declared = self.headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
         pieces: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._next(gap)
-            if message["type"] == "http.disconnect":
-                self.client_left = True
-                raise ClientLeft
-            piece = cast("bytes", message.get("body", b""))
+        size, ended = 0, False
+        if self.direct is not None:
+            piece, ended = self.direct.take()
+            pieces.append(piece)
+            size = len(piece)
+        began = trio.current_time()
+        while not ended:
+            piece, ended = await self._next(gap, began + gap + size / _SLOWEST)
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
             pieces.append(piece)
-            if not message.get("more_body", False):
-                self._body_read = True
-                return b"".join(pieces)
+        if size > limit:
+            raise _too_large(limit)
+        self._body_read = True
+        return b"".join(pieces)
 
-    async def _next(self, gap: float) -> ASGIReceiveEvent:
-        with trio.move_on_after(gap):
-            return await self.receive()
-        raise RequestTimeout(f"no more of the body came for {gap:g} seconds")
+    async def _next(self, gap: float, by: float) -> tuple[bytes, bool]:
+        with trio.move_on_at(min(trio.current_time() + gap, by)):
+            message = await self.receive()
+            if message["type"] == "http.request":
+                return message.get("body", b""), not message.get("more_body", False)
+            self.client_left = True
+            raise ClientLeft
+        raise RequestTimeout(f"the body does not come fast enough (server.body_timeout is {gap:g} seconds)")
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head."""
@@ -115,6 +142,9 @@ class Exchange:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
             return
         self.finished = True
+        if self.direct is not None:
+            await self._send({"type": "http.response.body", "body": body, "more_body": False})
+            return
         # hypercorn reports the answer's end as a disconnect while it still restarts the connection's idle timer in
         # our task: cancelled there, the timer would be lost and the connection never closed.
         with trio.CancelScope(shield=True):
@@ -135,11 +165,15 @@ class Exchange:
 
     def has_unread_body(self) -> bool:
         """Whether some of the request's body is still to come."""
+        if self.direct is not None:
+            return False  # it knows better
         declared = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
         return declared and not self._body_read
 
     def log(self) -> None:
         """The request's line in the access log."""
+        if self.direct is not None and self.direct.gone and not self.finished:
+            self.client_left = True
         if not _access.isEnabledFor(logging.INFO):
             return
         reply, now = self.reply, trio.current_time()

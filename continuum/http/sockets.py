@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trio
-
 from continuum.config.address import Address, TcpAddress, UnixAddress, parse_bind
 from continuum.errors import ConfigError, ConfigProblem
 
@@ -46,12 +44,6 @@ class Listener:
         else:
             scheme = "http" if self.tls is None else "https"
             self.url = f"{scheme}://{TcpAddress(address.host, sock.getsockname()[1])}"
-
-    def accepting(self) -> trio.SocketListener | trio.SSLListener[trio.SocketStream]:
-        """The socket as trio's own: who takes it closes it."""
-        taken = socket.socket(fileno=self.socket.detach())
-        plain = trio.SocketListener(trio.socket.from_stdlib_socket(taken))
-        return plain if self.tls is None else trio.SSLListener(plain, self.tls, https_compatible=True)
 
 
 @contextmanager

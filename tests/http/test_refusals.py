@@ -101,7 +101,6 @@ async def test_a_declared_body_is_refused_before_it_is_read(router: Router) -> N
     assert (await _exchange(router, head.encode())).startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.xfail(reason="hypercorn's h11 sends 100 Continue before the app is asked; our own edge will not")
 async def test_an_expecting_client_is_told_before_it_sends(router: Router) -> None:
     head = f"{HEAD}content-length: 99999999\r\nexpect: 100-continue\r\n\r\n"
     assert (await _exchange(router, head.encode())).startswith(b"HTTP/1.1 413 ")

@@ -25,18 +25,17 @@ class Wire:
         self.socket = connected
         self.ready = False
         self._unsent = memoryview(b"")
-        self._poll = select.poll()
-        self._poll.register(connected, select.POLLIN)
+        self._poll: select.poll | None = None
 
     @property
     def quiet(self) -> bool:
         """Whether everything was sent and nothing has come, not even the end."""
-        return not self._unsent and not self._poll.poll(0)
+        return not self._unsent and not self._has_come()
 
-    def send(self, head: bytes, content: bytes) -> bool:
+    def send(self, head: bytes, content: bytes = b"") -> bool:
         """Send what can be sent now; whether that was all. The rest leaves with `flush`."""
         try:
-            sent = self.socket.sendmsg((head, content))
+            sent = self.socket.sendmsg((head, content)) if content else self.socket.send(head)
         except BlockingIOError:
             sent = 0
         if sent == len(head) + len(content):
@@ -67,18 +66,32 @@ class Wire:
         """Close now, without a word to the other side."""
         self.socket.close()
 
+    def _has_come(self) -> bool:
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.socket, select.POLLIN)
+        return bool(self._poll.poll(0))
+
 
 class TlsWire(Wire):
-    """TLS over memory buffers: half the cost of a TLS stream object. Raises ssl.SSLError, which is an OSError, too."""
+    """TLS over memory buffers: half the cost of a TLS stream object. Raises ssl.SSLError, which is an OSError, too.
+
+    host: the name the server must prove; None where we are the server.
+    """
 
     __slots__ = ("_ended", "_in", "_out", "_plain", "_tls")
 
-    def __init__(self, connected: socket.socket, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, connected: socket.socket, context: ssl.SSLContext, host: str | None) -> None:
         super().__init__(connected)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self._tls = context.wrap_bio(self._in, self._out, server_side=host is None, server_hostname=host)
         self._plain = memoryview(b"")
         self._ended = False
+
+    @property
+    def protocol(self) -> str | None:
+        """What was agreed on to be spoken (ALPN)."""
+        return self._tls.selected_alpn_protocol()
 
     def handshake(self) -> bool:
         """Go one step on with what has come; whether it is done. What there is to send leaves with `flush`."""
@@ -87,8 +100,9 @@ class TlsWire(Wire):
         except ssl.SSLWantReadError:
             return False
         except ssl.SSLError:
-            self.flush()  # tells the server what we did not like
+            self.flush()  # tells the other side what we did not like
             raise
+        self.ready = bool(self._in.pending)
         return True
 
     def hear(self) -> bool:
@@ -104,11 +118,11 @@ class TlsWire(Wire):
         if self._ended or self._plain or self._unsent:
             return False
         try:
-            return not self._poll.poll(0) or self.read() is None
+            return not self._has_come() or self.read() is None
         except OSError:
             return False
 
-    def send(self, head: bytes, content: bytes) -> bool:
+    def send(self, head: bytes, content: bytes = b"") -> bool:
         """Send what can be sent now; whether that was all."""
         self._plain = memoryview(head + content)
         return self.flush()
@@ -128,9 +142,10 @@ class TlsWire(Wire):
         if self._ended:
             return b""
         data = super().read()
-        if not data:
+        if data:
+            self._in.write(data)
+        elif data is not None or not self._in.pending:  # what came with the handshake is here already
             return data
-        self._in.write(data)
         pieces: list[bytes] = []
         try:
             while piece := self._tls.read(_READ):

@@ -1,0 +1,139 @@
+"""From bound sockets to conversations: what is accepted, how many at once, and how it all ends."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+from functools import partial
+from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from continuum.http.edge.connection import Connection, Shared
+from continuum.http.edge.http2 import Http2
+from continuum.http.edge.watch import Watch
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from continuum.config import Server
+    from continuum.http.app import App
+    from continuum.http.sockets import Listener
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("continuum.http")
+
+_LAST_WORDS = 1.0
+"""Seconds that interrupted requests get to tell their clients."""
+
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE = 0.1
+"""Seconds without accepting while the system is short of something."""
+
+_MAX_TICK = 0.5
+_MIN_TICK = 0.05
+"""Seconds between two looks at what is overdue: a quarter of the shortest patience, within these."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def serve(
+    app: App, server: Server, listeners: list[Listener], *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let open requests finish for `server.shutdown_grace` seconds.
+
+    ready: called once connections are accepted. A second signal ends the process at once.
+    """
+    shortest = min(server.header_timeout, server.keep_alive_timeout)
+    watch = Watch(min(_MAX_TICK, max(_MIN_TICK, shortest / 4)))
+    http2 = Http2(app, server)
+    doors = [(each.socket, Shared(app, server, watch, each.tls, http2.serve)) for each in listeners]
+    draining = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_signals, app, server.drain_delay, draining)
+        nursery.start_soon(watch.hear_hangups)
+        nursery.start_soon(watch.run_clock)
+        async with trio.open_nursery() as connections:
+            slots = trio.Semaphore(server.max_connections)
+            async with trio.open_nursery() as accepting:
+                for listening, shared in doors:
+                    begin = partial(_converse, shared, slots)
+                    accepting.start_soon(_accept, listening, slots, partial(connections.start_soon, begin))
+                ready()
+                await draining.wait()
+                accepting.cancel_scope.cancel()
+            for listening, _ in doors:
+                listening.close()
+            watch.drain()
+            await http2.drain()
+            nursery.start_soon(_end_in_time, app, watch, server.shutdown_grace)
+        nursery.cancel_scope.cancel()
+    _log.info("stopped")
+
+
+async def _watch_signals(app: App, delay: float, draining: trio.Event) -> None:
+    async def drain() -> None:
+        app.drain()
+        await trio.sleep(delay)
+        draining.set()
+
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
+        async with trio.open_nursery() as nursery:
+            signalled = False
+            async for number in signals:
+                if signalled:
+                    os._exit(128 + number)  # the user means it
+                signalled = True
+                _log.info("draining: open requests finish, a second signal exits now")
+                nursery.start_soon(drain)
+
+
+async def _accept(listening: socket.socket, slots: trio.Semaphore, begin: Callable[[socket.socket], object]) -> None:
+    """Accept for as long as there is a slot for what comes."""
+    while True:
+        await trio.lowlevel.wait_readable(listening)
+        try:
+            connected, _ = listening.accept()
+        except OSError as fault:
+            if fault.errno in _SHORT_OF:
+                _log.warning("no connection can be accepted for now: %s", os.strerror(fault.errno or 0))
+                await trio.sleep(_PAUSE)
+            continue  # whoever it was has left, or another process has taken it
+        try:
+            await slots.acquire()
+        except BaseException:
+            connected.close()
+            raise
+        begin(connected)
+
+
+async def _converse(shared: Shared, slots: trio.Semaphore, connected: socket.socket) -> None:
+    """One connection. Whatever its client makes us trip over ends this connection and no other."""
+    try:
+        connected.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        if connected.family != AF_UNIX:
+            connected.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        await Connection(shared, connected).run()
+    except Exception as fault:  # noqa: BLE001 - the outermost frame of a connection
+        _log.warning("a connection ended on a fault of the protocol: %s", _name_of(fault))
+    finally:
+        connected.close()
+        slots.release()
+
+
+def _name_of(fault: BaseException) -> str:
+    while isinstance(fault, BaseExceptionGroup):
+        fault = cast("BaseExceptionGroup[BaseException]", fault).exceptions[0]
+    return type(fault).__name__
+
+
+async def _end_in_time(app: App, watch: Watch, grace: float) -> None:
+    await trio.sleep(grace)
+    app.interrupt()
+    await trio.sleep(_LAST_WORDS)
+    watch.abort()
