@@ -15,6 +15,7 @@ from continuum.http.credentials import credential
 from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE
 from continuum.http.exchange import ClientLeft, Exchange
 from continuum.http.head import HeadCheck
+from continuum.http.heartbeat import keep_alive
 from continuum.http.pages import make_pages, with_principal
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class App:
     def drain(self) -> None:
         """The process is about to end: /ready says so from now on."""
         self._instance.draining = True
+
+    async def run(self) -> None:
+        """Keep streams alive whose backend is silent; lives until cancelled."""
+        await keep_alive(self._open)
 
     def interrupt(self) -> None:
         """End what is still open: each stream is told so in-band."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import trio
 
 from continuum.core import Call
 from continuum.dialects.framing import server_sent
-from continuum.errors import ContinuumError, ShuttingDown, StreamBroken, UnsupportedMediaType
+from continuum.errors import ContinuumError, InvalidRequest, ShuttingDown, StreamBroken, UnsupportedMediaType
 from continuum.http.errors import fallen, routed, standing_headers
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         affinity=exchange.first_of(routing.affinity_headers),
         principal=exchange.principal,
         client=exchange.client,
+        timeout=_timeout(exchange),
     )
+    if call.stream:
+        exchange.hold_head(_SSE, instance.config.timeouts.of(call.model).streaming.hold_head)
     failure: ContinuumError | None = None
     if exchange.direct is not None:
         with trio.CancelScope() as scope:
@@ -80,6 +84,20 @@ async def _leave_with_client(exchange: Exchange, scope: trio.CancelScope) -> Non
     if not exchange.finished:
         exchange.client_left = True
         scope.cancel()
+
+
+def _timeout(exchange: Exchange) -> float | None:
+    """Seconds that the caller gives its call."""
+    asked = exchange.headers.get(b"x-request-timeout")
+    if asked is None:
+        return None
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InvalidRequest("X-Request-Timeout must be a number of seconds above 0", code="invalid_value")
+    return seconds
 
 
 def _check_media_type(exchange: Exchange) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -34,6 +35,11 @@ CLIENT_LEFT = 499
 """The status logged for a client that did not wait for its answer."""
 
 
+_COMMENT = b": keep-alive\n\n"
+KEEP_ALIVE = 15.0
+"""Seconds of silence between two comments in a stream."""
+
+
 class ClientLeft(Exception):
     """The client closed its connection before its request was complete."""
 
@@ -57,7 +63,7 @@ class Exchange:
     """One request. status: what was answered, 0 while nothing was. finished: all of it was handed over.
     client_left: it did not wait for that. interrupted: we did not. cancel_scope: ends the call,
     while there is one. principal: who asks. client: the address asked from. granted: headers for a page of another
-    origin.
+    origin. beat_at: when to give the client of a stream a sign of life.
     """
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -76,6 +82,9 @@ class Exchange:
         self.principal: Principal = ANONYMOUS
         self.client: str | None = None
         self.granted: Headers = []
+        self.beat_at = math.inf
+        self._held_head: Headers | None = None
+        self._beating: trio.Event | None = None
         known = cast("Mapping[str, Any]", scope)
         self.direct: Direct | None = known.get("continuum.connection")
         self.headers: Mapping[bytes, bytes] = known.get("continuum.headers") or dict(scope["headers"])
@@ -127,10 +136,36 @@ class Exchange:
             raise ClientLeft
         raise RequestTimeout(f"the body does not come fast enough (server.body_timeout is {gap:g} seconds)")
 
+    def hold_head(self, headers: Headers, seconds: float) -> None:
+        """A stream is awaited: when nothing of it has come after so long, its head goes out, and then comments."""
+        self._held_head = headers
+        self.beat_at = trio.current_time() + seconds
+
+    async def beat(self) -> None:
+        """Give a sign of life: the head where it is not out yet, and a comment. Nothing where the answer has come."""
+        if self.beat_at > trio.current_time():
+            return
+        beating = self._beating = trio.Event()
+        try:
+            self.beat_at = math.inf
+            if not self.status:
+                await self._start(200, self._held_head or [])
+            await self._send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+            self.beat_at = trio.current_time() + KEEP_ALIVE
+        finally:
+            self._beating = None
+            beating.set()
+
     async def start(self, status: int, headers: Headers) -> None:
-        """Send the answer's head."""
+        """Send the answer's head, unless it had to go out before."""
+        if self._beating is not None:
+            await self._beating.wait()
+        self.beat_at = math.inf
+        if not self.status:
+            await self._start(status, headers)
+
+    async def _start(self, status: int, headers: Headers) -> None:
         self.status = status
-        self._first_byte = trio.current_time()
         common: Headers = [(b"server", b"continuum"), (b"x-request-id", self.request_id.encode())]
         await self._send(
             {"type": "http.response.start", "status": status, "headers": [*headers, *self.granted, *common]}
@@ -138,8 +173,15 @@ class Exchange:
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send some of the answer's body, or its end."""
+        if self._beating is not None:
+            await self._beating.wait()
+        self.beat_at = math.inf
+        if self._first_byte is None:
+            self._first_byte = trio.current_time()
         if more:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            if self._held_head is not None:
+                self.beat_at = trio.current_time() + KEEP_ALIVE
             return
         self.finished = True
         if self.direct is not None:

@@ -58,6 +58,7 @@ async def serve(
         nursery.start_soon(_watch_signals, app, server.drain_delay, draining)
         nursery.start_soon(watch.hear_hangups)
         nursery.start_soon(watch.run_clock)
+        nursery.start_soon(app.run)
         async with trio.open_nursery() as connections:
             slots = trio.Semaphore(server.max_connections)
             async with trio.open_nursery() as accepting:
