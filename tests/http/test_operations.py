@@ -164,7 +164,7 @@ async def test_an_embeddings_bytes_go_through(tmp_path: Path) -> None:
 async def test_an_answer_that_holds_no_embeddings_is_a_failed_attempt(tmp_path: Path) -> None:
     async with rig(tmp_path) as (upstream, _, client):
         for answer in (Plain({"object": "list"}), Plain(b"<html>")):
-            upstream.push(answer)
+            upstream.push(*[answer] * 3)
             with pytest.raises(openai.InternalServerError) as caught:
                 await client.embeddings.create(model=MODEL, input="x")
             assert (caught.value.status_code, caught.value.code) == (502, "upstream_error")
