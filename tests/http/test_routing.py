@@ -212,5 +212,5 @@ async def test_a_full_backend_is_passed_over(tmp_path: Path) -> None:
         await three.upstreams["alpha"].next_call()
         assert await three.backends(4) == ["beta", "gamma"] * 2
         received = await three.get("alpha/test-model")
-        assert (received.status, received.error["code"]) == (503, "no_backend")
+        assert (received.status, received.error["code"]) == (429, "rate_limit_exceeded")
         nursery.cancel_scope.cancel()
