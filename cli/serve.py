@@ -71,4 +71,6 @@ def _say_try(url: str, instance: Instance) -> None:
     target = f"{url}/v1/chat/completions"
     if url.startswith("http+unix://"):
         target = f"--unix-socket {url.removeprefix('http+unix://')} http://localhost/v1/chat/completions"
+    if instance.config.api_keys.mode == "blocking":
+        target += " -H 'Authorization: Bearer YOUR_KEY'"
     _say(f"try: curl -N {target} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")

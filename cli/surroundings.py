@@ -51,7 +51,7 @@ def _referred(file: str | None) -> set[str]:
 
 def _use(name: str, file: str | None, referred: set[str]) -> str:
     if file is None:
-        return "set, makes a backend"
+        return "set, used"
     return f"set, used by {file}" if name in referred else f"set, and not used: {file} does not refer to it"
 
 

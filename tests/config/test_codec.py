@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -218,6 +219,11 @@ scalars = (
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(plain_text, inner, max_size=4), max_leaves=12
 )
+valued = st.recursive(  # TOML knows no null
+    scalars.filter(lambda value: value is not None),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(plain_text, inner, max_size=4),
+    max_leaves=12,
+)
 mappings = st.dictionaries(plain_text, values, max_size=5)
 
 
@@ -241,6 +247,11 @@ def test_json_reads_as_json_does_and_each_path_has_a_line(data: dict[str, object
     for path, line in document.lines.items():
         assert document.holds(path) or path[-1] == 0
         assert 1 <= line <= text.count("\n") + 1
+
+
+@given(st.dictionaries(plain_text, valued, max_size=5))
+def test_toml_reads_as_toml_does(data: dict[str, object]) -> None:
+    assert parse(tomli_w.dumps(data), "toml").data == data
 
 
 @given(st.text(max_size=60))
