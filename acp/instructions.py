@@ -39,12 +39,13 @@ def _read(path: Path) -> Instructions | None:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(fd, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        try:
-            data = file.read(MAX_BYTES + 1)
-        except OSError:
-            return None
+        data = os.read(fd, MAX_BYTES + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
     text = data[:MAX_BYTES].decode("utf-8", "ignore").strip()
     return Instructions(str(path), text, len(data) > MAX_BYTES) if text else None

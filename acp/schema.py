@@ -6,13 +6,15 @@ Not imported before `initialize` is answered, which reads its own params.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from .jsonrpc import INVALID_PARAMS, RpcError
+from .jsonrpc import INVALID_PARAMS, JsonObject, RpcError
 
 __all__ = [
+    "PARAMS",
     "Audio",
     "CancelSession",
     "ContentBlock",
@@ -29,6 +31,7 @@ __all__ = [
     "SetMode",
     "SetModel",
     "Text",
+    "json_schema",
     "read_params",
 ]
 
@@ -147,7 +150,35 @@ class SetModel(_Record):
     model_id: str
 
 
+PARAMS: Final[Mapping[str, type[_Record]]] = {
+    "session/new": NewSession,
+    "session/load": OpenSession,
+    "session/resume": OpenSession,
+    "session/fork": OpenSession,
+    "session/list": ListSessions,
+    "session/close": NamedSession,
+    "session/delete": NamedSession,
+    "session/prompt": Prompt,
+    "session/cancel": CancelSession,
+    "session/set_mode": SetMode,
+    "session/set_model": SetModel,
+    "session/set_config_option": SetConfigOption,
+}
+"""Of each method whose params have fields; initialize reads its own."""
+
 _R = TypeVar("_R", bound=_Record)
+
+
+def json_schema() -> JsonObject:
+    """The params of every method, as one JSON Schema: a property for each method."""
+    refs, definitions = msgspec.json.schema_components(PARAMS.values(), ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Params of the requests that the ACP agent understands, by method",
+        "type": "object",
+        "properties": dict(zip(PARAMS, refs, strict=True)),
+        "$defs": definitions,
+    }
 
 
 def read_params(kind: type[_R], params: object) -> _R:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from continuum import config
+from continuum.acp import schema as requests
 from continuum.cli import reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,9 +16,14 @@ def configuration_schema() -> str:
     return json.dumps(config.json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def requests_schema() -> str:
+    return json.dumps(requests.json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": reference.markdown,
     "docs/configuration.md": config.markdown,
+    "schemas/acp/requests.schema.json": requests_schema,
     "schemas/config.schema.json": configuration_schema,
 }
 

@@ -28,6 +28,20 @@ await acp
       prompt: [{ type: "text", text: "hello" }],
     });
     seen.stopReason = turn.stopReason;
+    const place = { sessionId: session.sessionId, cwd: process.cwd(), mcpServers: [] };
+    const told = async (method) => {
+      const before = seen.chunks.length;
+      await context.request(method, place);
+      return seen.chunks.slice(before).join("");
+    };
+    seen.loaded = await told(acp.methods.agent.session.load);
+    seen.resumed = await told(acp.methods.agent.session.resume);
+    const listed = await context.request(acp.methods.agent.session.list, { cwd: process.cwd() });
+    seen.listed = listed.sessions.filter((each) => each.sessionId === session.sessionId).map((each) => each.title);
+    const mode = { sessionId: session.sessionId, configId: "mode", value: "read_only" };
+    const options = await context.request(acp.methods.agent.session.setConfigOption, mode);
+    seen.mode = options.configOptions.find((option) => option.category === "mode").currentValue;
+    await context.request(acp.methods.agent.session.close, { sessionId: session.sessionId });
     try {
       await context.request("session/no_such_method", {});
     } catch (error) {
