@@ -5,7 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -41,7 +41,7 @@ def test_the_registrys_entry(checkout: Path) -> None:
     package, _, version = entry["distribution"]["uvx"]["package"].partition("==")
     assert (package, version) == (project["name"], VERSION)
     assert package in project["scripts"]  # uvx runs the executable named like the package
-    icon = ElementTree.parse(folder / "icon.svg").getroot()  # noqa: S314 (our own file)
+    icon = ET.parse(folder / "icon.svg").getroot()  # noqa: S314 (our own file)
     assert (icon.get("width"), icon.get("height")) == ("16", "16")
     colours = {each.get(name) for each in icon.iter() for name in ("fill", "stroke")}
     assert colours <= {"none", "currentColor", None}
