@@ -95,9 +95,10 @@ class UpstreamResponse:
     async def finish(self) -> None:
         """Close after all content was read: the framing's end is read too, so the connection can be kept."""
         try:
-            with trio.move_on_after(_DRAIN_TIMEOUT):
-                while not self._ended and await self.receive():
-                    pass  # surplus is nobody's
+            if not self._ended:
+                with trio.move_on_after(_DRAIN_TIMEOUT):
+                    while await self.receive():
+                        pass  # surplus is nobody's
         except UpstreamError:
             pass  # the content was complete; the connection is not kept
         finally:

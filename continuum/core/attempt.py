@@ -78,11 +78,7 @@ class Attempt:
         try:
             self._base = await self._acquire() if backend.managed is not None else await backend.acquire()
             self._server_held = True
-            late = "the backend did not begin to answer in time"
-            await self._within(patience.first_byte_by(trio.current_time()), self._begin, late)
-            self._first_content = trio.current_time() - self._began
-            if not self._call.stream:
-                await self._within(patience.whole_by, self._take_whole, "the backend's answer was not whole in time")
+            await self._answered(patience)
             self._ticket = backend.answering(self._ticket)
         except UpstreamError as fault:
             await self.close(fault)
@@ -128,6 +124,20 @@ class Attempt:
                     ticket=self._ticket,
                 )
             )
+
+    async def _answered(self, patience: Patience) -> None:
+        """Wait for the first content, or for the whole answer: one scope, whose deadline moves on with it."""
+        late = "the backend did not begin to answer in time"
+        with trio.move_on_at(patience.first_byte_by(trio.current_time())) as scope:
+            await self._begin()
+            self._first_content = trio.current_time() - self._began
+            if self._call.stream:
+                return
+            late = "the backend's answer was not whole in time"
+            scope.deadline = patience.whole_by
+            await self._take_whole()
+            return
+        raise patience.ended(late, trio.current_time())
 
     async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
         with trio.move_on_at(by):

@@ -115,5 +115,11 @@ class Reply:
 
 
 def _only_usage(frame: Frame) -> bool:
-    kinds = {type(event) for event in frame.events}
-    return UsageReported in kinds and kinds <= {UsageReported, VendorFields}
+    events = frame.events
+    if not events or type(events[-1]) not in _ASIDE:  # nearly all
+        return False
+    kinds = {type(event) for event in events}
+    return UsageReported in kinds and kinds <= _ASIDE
+
+
+_ASIDE = frozenset({UsageReported, VendorFields})

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from functools import partial
+from itertools import count
 from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +35,9 @@ _LAST_WORDS = 1.0
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE = 0.1
 """Seconds without accepting while the system is short of something."""
+
+_BATCH = 64
+"""Connections accepted at once before others get their turn."""
 
 _MAX_TICK = 0.5
 _MIN_TICK = 0.05
@@ -95,21 +99,31 @@ async def _watch_signals(app: App, delay: float, draining: trio.Event) -> None:
 
 
 async def _accept(listening: socket.socket, slots: trio.Semaphore, begin: Callable[[socket.socket], object]) -> None:
-    """Accept for as long as there is a slot for what comes."""
-    while True:
-        await trio.lowlevel.wait_readable(listening)
+    """Accept for as long as there is a slot for what comes: all who knock are let in at once, since one per turn of
+    the scheduler would keep them waiting for seconds where many are served.
+    """
+    for turn in count(1):
+        if turn % _BATCH == 0:
+            await trio.lowlevel.checkpoint()
         try:
             connected, _ = listening.accept()
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(listening)
+            continue
         except OSError as fault:
             if fault.errno in _SHORT_OF:
                 _log.warning("no connection can be accepted for now: %s", os.strerror(fault.errno or 0))
                 await trio.sleep(_PAUSE)
-            continue  # whoever it was has left, or another process has taken it
+            await trio.lowlevel.checkpoint()
+            continue  # whoever it was has left
         try:
-            await slots.acquire()
-        except BaseException:
-            connected.close()
-            raise
+            slots.acquire_nowait()
+        except trio.WouldBlock:
+            try:
+                await slots.acquire()
+            except BaseException:
+                connected.close()
+                raise
         begin(connected)
 
 
