@@ -36,6 +36,7 @@ class Attempt:
     """Owns the backend's answer from `open` until `close`.
 
     After open: `body` holds a whole answer in the backend's dialect, or `held` the frames up to the first content.
+    abandoned: it was closed before the backend had said all.
     """
 
     def __init__(self, call: Call, served: Served, patience: Patience) -> None:
@@ -58,6 +59,7 @@ class Attempt:
         self._unfolded = False
         self._key = 0
         self._ticket = SPENT
+        self.abandoned = False
 
     @property
     def dialect(self) -> Dialect:
@@ -104,6 +106,7 @@ class Attempt:
             return
         self._open = False
         whole = self.body is not None or self._unfolded or (self._stream is not None and self._stream.complete)
+        self.abandoned = error is None and not whole
         try:
             if self._response is not None:
                 await (self._response.finish() if error is None and whole else self._response.aclose())
@@ -116,7 +119,7 @@ class Attempt:
                     self.backend.name,
                     self._call.model,
                     error=error,
-                    cancelled=error is None and not whole,
+                    cancelled=self.abandoned,
                     first_content=self._first_content,
                     total=trio.current_time() - self._began,
                     usage=self.usage,

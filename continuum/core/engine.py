@@ -14,6 +14,7 @@ from continuum.core.reply import Reply
 from continuum.core.screen import Screen
 from continuum.core.target import Target
 from continuum.errors import ContinuumError, PermissionDenied
+from continuum.metrics import CANCELLED, Counters
 from continuum.resilience.retry import Retries, Tries
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ __all__ = ["Engine"]
 
 class Engine:
     """Answers calls with the backends of one pool. retries: those of the engine that this one follows. limits: what
-    callers, models and backends may use.
+    callers, models and backends may use. counters: of what happens here.
     """
 
     def __init__(self, config: Config, pool: Pool, limits: Limits, *, retries: Retries | None = None) -> None:
         self._limits = limits
+        self.counters = Counters()
         self.retries = retries or Retries(config.retry)
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
@@ -44,10 +46,14 @@ class Engine:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
         ticket = await self._limits.admit(call)
         try:
-            return await self._open_any(call, ticket)
+            reply = await self._open_any(call, ticket)
         except BaseException as fault:
             ticket.abandon(fault)
+            if isinstance(fault, trio.Cancelled):
+                self.counters.count(CANCELLED, "before_content" if call.stream else "unstreamed")
             raise
+        reply.counters = self.counters
+        return reply
 
     async def _open_any(self, call: Call, ticket: Ticket) -> Reply:
         """The reply of the model asked for, else of one of its chain."""

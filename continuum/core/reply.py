@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from continuum.chat import UsageReported, VendorFields
 from continuum.core.estimate import BYTES_PER_TOKEN
 from continuum.errors import StreamBroken, UpstreamError
+from continuum.metrics import CANCELLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from continuum.core.frame import Frame
     from continuum.core.limits import Standing, Ticket
     from continuum.dialects import Dialect
+    from continuum.metrics import Counters
     from continuum.resilience.retry import Tries
 
 __all__ = ["Reply"]
@@ -28,11 +30,12 @@ class Reply:
     """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
 
     attempts: how many it took. body: the whole answer in `dialect`, None when it streams. fallback: set
-    where another model answers than the one that was asked for.
+    where another model answers than the one that was asked for. counters: where it is counted when it is given up.
     """
 
     def __init__(self, call: Call, attempt: Attempt, tries: Tries, ticket: Ticket, *, model: str) -> None:
         self.model = model
+        self.counters: Counters | None = None
         self.fallback: Fallen | None = None
         self.attempts = tries.made
         self._attempt = attempt
@@ -105,6 +108,9 @@ class Reply:
         """Close the upstream, record the outcome, and settle what the call took of its limits."""
         try:
             await self._attempt.close()
+            if self._attempt.abandoned and self.counters is not None:
+                self.counters.count(CANCELLED, "streaming")
+                self.counters = None
         finally:
             self._tries.end()
             self._ticket.close(self.usage, self._tokens_seen())

@@ -31,11 +31,14 @@ _NOBODY: frozenset[Backend] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """Of these members these are out, until then; refusal: all are, and this is why (now to error)."""
+    """Of these members these are out, until then; tired: those of them that only want to be spared. refusal: all are
+    out, and this is why (now to error).
+    """
 
     members: Sequence[Backend]
     out: frozenset[Backend]
     until: float
+    tired: frozenset[Backend] = _NOBODY
     refusal: Callable[[float], ContinuumError] | None = None
 
 
@@ -64,29 +67,35 @@ class Screen:
             raise known.refusal(now)
         return known.out
 
+    def tired(self, members: Sequence[Backend]) -> frozenset[Backend]:
+        """Those that `out` left out only because they asked to be spared: still better than nobody."""
+        known = self._concluded.get(id(members))
+        return known.tired if known is not None else _NOBODY
+
     def _conclude(self, members: Sequence[Backend], now: float) -> _Conclusion:
         alive = [backend for backend in members if backend.health.usable]
         if len(alive) < self._panic_threshold * len(members):
             alive = list(members)
         if not alive:
-            return _Conclusion(members, _NOBODY, math.inf, _unhealthy(members))
+            return _Conclusion(members, _NOBODY, math.inf, refusal=_unhealthy(members))
         shut = {backend for backend in alive if backend.breaker.refuses(now)}
         reopens = min((backend.breaker.until for backend in shut), default=math.inf)
         alive = [backend for backend in alive if backend not in shut]
         if not alive:
-            return _Conclusion(members, _NOBODY, reopens, _circuits_open(shut, reopens))
+            return _Conclusion(members, _NOBODY, reopens, refusal=_circuits_open(shut, reopens))
         rests = {backend: rest for backend in alive if (rest := backend.keys.resting(now)) is not None}
         wakes = min((backend.keys.wakes_at() for backend in rests), default=math.inf)
         fit = [backend for backend in alive if backend not in rests]
         if not fit:  # a denied key is tried where nothing else is left; a throttled one is left in peace
             fit = [backend for backend, rest in rests.items() if rest is Rest.DENIED]
         if not fit:
-            return _Conclusion(members, _NOBODY, min(wakes, reopens), _throttled(wakes))
+            return _Conclusion(members, _NOBODY, min(wakes, reopens), refusal=_throttled(wakes))
         tired = {backend: backend.rests_until for backend in fit if backend.rests_until > now}
-        if len(tired) < len(fit):  # they asked to be spared, and others are there
-            fit = [backend for backend in fit if backend not in tired]
         until = min(wakes, reopens, min(tired.values(), default=math.inf))
-        return _Conclusion(members, frozenset(members).difference(fit), until)
+        if len(tired) == len(fit):
+            tired.clear()  # nobody else is there
+        out = frozenset(members).difference(fit) | tired.keys()
+        return _Conclusion(members, out, until, frozenset(tired))
 
 
 def _unhealthy(members: Sequence[Backend]) -> Callable[[float], ContinuumError]:

@@ -103,6 +103,8 @@ class Target:
                 raise
             return None
         chosen = group.choose(self._call, [*had, *self._full] if self._full else had, out)
+        if chosen is None and (tired := self._screen.tired(group.members)):
+            chosen = group.choose(self._call, [*had, *self._full], out - tired)
         if chosen is None and had:
             spent = [backend for backend in had if not self._may_repeat(backend)]
             chosen = group.choose(self._call, [*spent, *self._full], out)
