@@ -8,6 +8,7 @@ from pathlib import Path
 from continuum import config
 from continuum.acp import schema as requests
 from continuum.cli import reference
+from continuum.http.admin.openapi import document
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,11 +21,16 @@ def requests_schema() -> str:
     return json.dumps(requests.json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def openapi() -> str:
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": reference.markdown,
     "docs/configuration.md": config.markdown,
     "schemas/acp/requests.schema.json": requests_schema,
     "schemas/config.schema.json": configuration_schema,
+    "schemas/openapi.json": openapi,
 }
 
 

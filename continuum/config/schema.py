@@ -7,6 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from continuum.config.model import SECTIONS, Config
+from continuum.config.section import Group
 from continuum.config.types import Bytes, Seconds
 from continuum.config.view import ADMIN_SECTIONS
 
@@ -15,11 +16,16 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 def json_schema() -> dict[str, Any]:
     """Schema of the whole configuration file; the same for the same classes, key for key."""
-    raw = Config.model_json_schema(schema_generator=_Generator)
-    schema = _flat(raw, raw.get("$defs", {}))
+    schema = plain_schema(Config)
     for name, info in SECTIONS.items():
         schema["properties"][name]["description"] = info.description
     return {"$schema": _DRAFT, "title": "Continuum configuration", **schema}
+
+
+def plain_schema(group: type[Group]) -> dict[str, Any]:
+    """Schema of one group of keys."""
+    raw = group.model_json_schema(schema_generator=_Generator)
+    return _flat(raw, raw.get("$defs", {}))
 
 
 def admin_schema(section: str | None = None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from continuum.config.version import Version, VersionSource
 from continuum.errors import ConfigError, ConfigLocked, VersionConflict, VersionNotFound
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from continuum.config.given import Given
     from continuum.config.history import History
     from continuum.config.model import Config
@@ -93,6 +95,11 @@ class ConfigStore:
     def held(self) -> bool:
         """Whether this process is the one that writes versions."""
         return self._history.held
+
+    @property
+    def file(self) -> Path | None:
+        """The file that is read again, where there is one."""
+        return None if self._source is None else self._source.file
 
     def history(self) -> Sequence[Version]:
         """The versions that are kept, newest first; at most `admin.max_history_entries`."""

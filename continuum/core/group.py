@@ -39,6 +39,11 @@ class Group:
         if found != self.members:
             self.members = found
 
+    @property
+    def strategy(self) -> str:
+        """How one of them is chosen."""
+        return self._row.name
+
     def has(self, operation: Operation) -> bool:
         """Whether any of them takes such calls."""
         return any(operation in backend.provider.paths for backend in self.members)

@@ -77,6 +77,8 @@ class App:
         finally:
             self._open.discard(exchange)
             exchange.log()
+            if row is not None:
+                self._admin.count(exchange)
 
     async def _answer(self, exchange: Exchange, row: CallRow | None, send: ASGISendCallable) -> None:
         """Judge the head, let the caller in, and answer: in this order, before any of the body is read."""

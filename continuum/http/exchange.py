@@ -212,6 +212,11 @@ class Exchange:
         declared = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
         return declared and not self._body_read
 
+    def times(self) -> tuple[float, float | None]:
+        """Seconds until now, and until the answer began."""
+        first = self._first_byte
+        return trio.current_time() - self._began, None if first is None else first - self._began
+
     def log(self) -> None:
         """The request's line in the access log."""
         if self.direct is not None and self.direct.gone and not self.finished:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from continuum.core import Principal
 from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed, ModelNotFound, NotFound
+from continuum.http.admin.openapi import document
 from continuum.http.errors import headers_of, status_of
 from continuum.version import VERSION
 
@@ -42,6 +43,7 @@ def make_pages(instance: Instance) -> QuartTrio:
 
     _add_state(app, instance)
     _add_models(app, instance)
+    _add_openapi(app)
     _add_errors(app)
     return app
 
@@ -74,6 +76,12 @@ def _add_models(app: QuartTrio, instance: Instance) -> None:
             if info.id == name:
                 return _shown(info)
         raise ModelNotFound(f"The model '{name}' does not exist or no backend serves it", param="model")
+
+
+def _add_openapi(app: QuartTrio) -> None:
+    @app.get("/openapi.json")
+    async def openapi() -> dict[str, object]:
+        return document()
 
 
 def _add_errors(app: QuartTrio) -> None:

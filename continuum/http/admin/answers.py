@@ -1,7 +1,5 @@
 """What the admin API's answers hold: one class each, which the OpenAPI document is made from."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NotRequired, TypedDict
 
 from continuum.config.changes import Diff

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from continuum.config import BackendConfig
-from continuum.http.admin import answers, backends, bodies, history, sections, transfer
+from continuum.http.admin import answers, backends, bodies, history, live, prompts, sections, transfer
 from continuum.http.admin.request import Query, Row
 
 __all__ = ["ROUTES"]
@@ -69,5 +69,26 @@ _BACKENDS = (
     Row("POST", "/backends/{name}/probe", backends.probe, "Ask it for a sign of life", answers.Probed),
 )
 
-ROUTES: tuple[Row, ...] = (*_CONFIG, *_BACKENDS)
+_PROMPTS = (
+    Row("GET", "/config/prompts", prompts.listing, "Every global prompt", answers.PromptList),
+    Row("POST", "/config/prompts/reload", prompts.reload, "Read prompt files again", answers.PromptsReloaded),
+    Row("GET", "/config/prompts/{path:path}", prompts.read, "One prompt file", answers.PromptFile),
+    Row(
+        "PUT",
+        "/config/prompts/{path:path}",
+        prompts.write,
+        "Write a prompt file",
+        answers.PromptWritten,
+        bodies.Prompt,
+        most=8 * _MIB,
+    ),
+)
+
+_LIVE = (
+    Row("GET", "/stats", live.stats, "What was asked since the start", answers.Stats),
+    Row("POST", "/route/explain", live.explain, "Why a backend is chosen", answers.RouteExplained, bodies.Explain),
+    Row("GET", "/events", live.events, "Versions, health and circuits as they change", None),
+)
+
+ROUTES: tuple[Row, ...] = (*_CONFIG, *_PROMPTS, *_BACKENDS, *_LIVE)
 """In the order of the documentation. A path's plain words win over its `{names}`: the words are reserved."""

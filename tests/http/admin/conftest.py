@@ -1,15 +1,14 @@
 """A running application per test, and a client that shows its token."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from admin_api import Open
 from in_process import Served, served
-
-Open = Callable[..., tuple[Served, httpx.Client]]
 
 QUIET: Mapping[str, Any] = {"health_checks": {"enabled": False}}
 

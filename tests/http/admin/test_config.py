@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from admin_api import fault, ok, refused
 
 SECTIONS = {
     "server": "requires_restart",
@@ -28,32 +29,6 @@ SECTIONS = {
     "routing": "gradual",
 }
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-def ok(response: httpx.Response) -> Any:
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-request-id"]
-    return response.json()
-
-
-def refused(response: httpx.Response, status: int, code: str) -> Any:
-    """The details of an error."""
-    body = response.json()
-    assert (response.status_code, body["error_code"]) == (status, code), response.text
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-request-id"]
-    assert set(body) == {"error_code", "message", "details"}
-    assert isinstance(body["details"], dict)
-    return body["details"]
-
-
-def fault(response: httpx.Response, code: str = "VALIDATION_ERROR") -> dict[str, str]:
-    """The one fault of a refused configuration."""
-    (only,) = refused(response, 400, code)["errors"]
-    assert response.json()["message"] == "Configuration validation failed"
-    assert only["code"] == "VALIDATION_ERROR"
-    return dict(only)
 
 
 def put(api: httpx.Client, section: str, config: Any, **headers: str) -> httpx.Response:
@@ -454,7 +429,7 @@ def test_rollback(api: httpx.Client) -> None:
     assert (nothing["previous_version"], nothing["new_version"], nothing["changes"]) == (5, 5, {})
 
 
-FIXED = ["full", "sections", "schema", "validate", "apply", "export", "import", "history", "rollback"]
+FIXED = ["full", "sections", "schema", "validate", "apply", "export", "import", "history", "rollback", "prompts"]
 
 
 @pytest.mark.parametrize("word", FIXED)

@@ -1,0 +1,103 @@
+"""What was asked since the start and how it went: in all, and by backend, model and client key. Bounded, in memory."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from continuum.chat import Usage
+
+__all__ = ["Asked", "Series", "Spread", "Statistics"]
+
+_STEP: Final = math.log(1.05)
+"""Neighbouring buckets of a spread lie 5 % apart: so exact are its percentiles."""
+_LEAST: Final = 1e-4  # seconds
+_MOST_NAMES: Final = 1000
+_OTHERS: Final = "(others)"
+"""Further names share one series: who may choose names does not choose our memory."""
+
+
+@dataclass(slots=True)
+class Spread:
+    """Times, kept as how many fell near which."""
+
+    count: int = 0
+    _near: Counter[int] = field(default_factory=Counter[int])
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.count += 1
+        self._near[max(0, round(math.log(max(seconds, _LEAST) / _LEAST) / _STEP))] += 1
+
+    def percentile(self, share: float) -> float | None:
+        """Seconds that this share took at most; None where there is nothing."""
+        left = math.ceil(share * self.count)
+        for place in sorted(self._near):
+            left -= self._near[place]
+            if left <= 0:
+                return _LEAST * math.exp(place * _STEP)
+        return None
+
+
+@dataclass(slots=True)
+class Series:
+    """Counts of one thing."""
+
+    requests: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency: Spread = field(default_factory=Spread)
+    ttft: Spread = field(default_factory=Spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call that is over. total, ttft: seconds; ttft is None when nothing was answered."""
+
+    failed: bool
+    backend: str | None
+    model: str | None
+    key: str | None
+    total: float
+    ttft: float | None
+    usage: Usage | None
+
+
+class Statistics:
+    """Counts since it was made."""
+
+    def __init__(self) -> None:
+        self.since = datetime.now(UTC)
+        self.totals = Series()
+        self.backends: dict[str, Series] = {}
+        self.models: dict[str, Series] = {}
+        self.keys: dict[str, Series] = {}
+
+    def record(self, asked: Asked) -> None:
+        """Count one call."""
+        _count(self.totals, asked)
+        for names, name in ((self.backends, asked.backend), (self.models, asked.model), (self.keys, asked.key)):
+            if name is not None:
+                _count(_series(names, name), asked)
+
+
+def _series(names: dict[str, Series], name: str) -> Series:
+    if name not in names and len(names) >= _MOST_NAMES:
+        name = _OTHERS
+    return names.setdefault(name, Series())
+
+
+def _count(series: Series, asked: Asked) -> None:
+    series.requests += 1
+    series.errors += asked.failed
+    series.latency.add(asked.total)
+    if asked.ttft is not None:
+        series.ttft.add(asked.ttft)
+    if asked.usage is not None:
+        series.input_tokens += asked.usage.input_tokens or 0
+        series.output_tokens += asked.usage.output_tokens or 0
