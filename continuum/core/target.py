@@ -126,6 +126,7 @@ class Target:
         # Not the message: a backend that rejects a request may quote the prompt.
         _log.warning("%s attempt at %s failed: %s", self._call.request_id, backend.name, type(fault).__name__)
         self._ticket.leave_backend()
+        fault.with_traceback(None)  # its frames hold what was read: attempts would keep that until the call is over
         self.failures.append((backend.name, fault))
         self._had[backend] = self._had.get(backend, 0) + 1
         if not isinstance(fault, (UpstreamDenied, UpstreamThrottled)):  # with another key it is as good as new

@@ -69,6 +69,7 @@ class SSEParser:
         self._size += len(data)
         self._last = data[-1:]
         if self._size > self._max_line:
+            self._pieces.clear()  # a fault is remembered longer than its bytes should be
             raise UpstreamProtocolError("the backend sent an event that is too long")
 
     def _strip_bom(self, data: bytes) -> bytes:

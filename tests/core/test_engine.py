@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
@@ -11,7 +12,9 @@ import trio
 from continuum.chat import ChatRequest, ChatResponse, Fold, Message, Operation, TextDelta, Usage, UsageReported
 from continuum.config import Config, from_mapping
 from continuum.core import Call
+from continuum.core.attempt import Attempt
 from continuum.dialects import DIALECTS
+from continuum.dialects.framing import SSEParser
 from continuum.dialects.openai_chat import open_envelope
 from continuum.errors import (
     AttemptsExhausted,
@@ -139,6 +142,22 @@ async def test_the_words_of_a_crashing_backend_are_its_own(caplog: pytest.LogCap
             await instance.engine.open(whole())
     assert "db01" not in caught.value.message
     assert "db01" not in caplog.text
+
+
+async def test_a_failed_attempt_keeps_no_memory_while_the_next_one_goes_on() -> None:
+    """Its fault is remembered; the frames of the fault's traceback, and all the bytes in them, are not."""
+    gate = trio.Event()
+    async with open_upstream() as upstream, open_instance(configuration(upstream.url)) as instance:
+        upstream.push(FAULTS["endless-line"].answer, Completion(before=(Wait(gate),)))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer_of, instance, asked())
+            await upstream.next_call()
+            await upstream.next_call()
+            kept = [each for each in gc.get_objects() if isinstance(each, SSEParser)]
+            attempts = [each for each in gc.get_objects() if isinstance(each, Attempt)]
+            gate.set()
+    assert len(attempts) == 1
+    assert not any(parser._size for parser in kept)
 
 
 async def test_a_drip_of_bytes_is_life() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import counting_router
 import httpx
 import trio
-from chat import CHAT, asked, client_of
+from chat import CHAT, ask, asked, client_of
 from proc import Figures, figures
 from serving import IMPATIENT, Router, backend, config
 from soak_load import MODELS, Load, Tally
@@ -35,6 +35,7 @@ from continuum.testing.upstream import (
     TextCompletion,
     Upstream,
     Wait,
+    fault_of,
     open_upstream,
 )
 
@@ -46,6 +47,8 @@ SLOTS = 6
 """That each key and each address has; all of them must be there again at the end."""
 
 _SAMPLE_S = 1.0
+_WIDEST = "endless-line"
+_WIDEST_EVERY_S = 7.0
 _SETTLE_S = 20.0
 _MOST_THREADS = 8
 
@@ -85,10 +88,12 @@ class Script:
         self._random = random.Random(seed)  # noqa: S311 - traffic, not secrets
         self._faulty = faulty
         self._bad_times = bad_times
-        self._names = list(FAULTS)
+        self._names = [name for name in FAULTS if name != _WIDEST]
         self.gate: trio.Event | None = None
 
     def __call__(self, request: Request) -> Answer:
+        if (asked_for := fault_of(request.model)) is not None:
+            return asked_for.answer
         if self.gate is not None:
             return Completion(before=(Wait(self.gate),))
         bad = self._bad_times and trio.current_time() % 30 < 4
@@ -122,7 +127,10 @@ async def soak(plan: Plan) -> Outcome:
 
 def _configuration(upstreams: list[Upstream]) -> dict[str, Any]:
     names = ("alpha", "beta", "gamma")
-    backends = [backend(each.url, name, models=MODELS) for each, name in zip(upstreams, names, strict=True)]
+    backends = [
+        backend(each.url, name, models=(*MODELS, f"fault/{_WIDEST}"))
+        for each, name in zip(upstreams, names, strict=True)
+    ]
     backends[1]["max_in_flight"] = 2 * SLOTS
     slots = {"max_in_flight": SLOTS, "requests_per_minute": 100_000, "tokens_per_minute": 50_000_000}
     return config(
@@ -168,11 +176,13 @@ async def _forget(upstream: Upstream) -> None:
 async def _drive(plan: Plan, router: Router, upstreams: list[Upstream], scripts: list[Script]) -> Outcome:
     load = Load(router.url, (*KEYS, "sk-soak-slow", None, None), clients=plan.clients, pause=plan.pause, seed=plan.seed)
     outcome = Outcome(load.tally)
+    await _widen(router, 1)
     await _settled(router, upstreams)
     before, tasks_before = figures(router.pid), await _tasks(router, 1)
     began = time.monotonic()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(load.run)
+        nursery.start_soon(_widen, router, int(plan.seconds / _WIDEST_EVERY_S))
         while (passed := time.monotonic() - began) < plan.seconds:
             await trio.sleep(_SAMPLE_S)
             (outcome.samples if passed >= plan.warm_up else outcome.warming).append(figures(router.pid))
@@ -194,6 +204,15 @@ async def _drive(plan: Plan, router: Router, upstreams: list[Upstream], scripts:
     outcome.expect(f"descriptors: {before.descriptors} before, {after.descriptors} after", holds=more <= 0)
     outcome.expect(f"threads: {before.threads} before, {after.threads} after", holds=after.threads < _MOST_THREADS)
     return outcome
+
+
+async def _widen(router: Router, times: int) -> None:
+    """Let it have what takes the most memory, one at a time: an allocator keeps that, and it is no growth."""
+    async with client_of(router.url) as client:
+        for _ in range(times):
+            received = await ask(client, asked(f"fault/{_WIDEST}", stream=True))
+            assert received.status in (502, 503), received.raw
+            await trio.sleep(_WIDEST_EVERY_S)
 
 
 async def _settled(router: Router, upstreams: list[Upstream]) -> None:
