@@ -1,5 +1,6 @@
 """How bytes reach a backend: our own HTTP/1.1 transport, and httpx's where it can do what ours cannot."""
 
+from continuum.backends.transport.as_httpx import HttpxTransport
 from continuum.backends.transport.cause import Cause
 from continuum.backends.transport.http1 import Http1Transport
 from continuum.backends.transport.port import Incoming, Origin, Transport
@@ -10,6 +11,7 @@ __all__ = [
     "Cause",
     "Contexts",
     "Http1Transport",
+    "HttpxTransport",
     "Incoming",
     "Origin",
     "StockTransport",
