@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -18,7 +18,6 @@ from .jsonrpc import (
     encode_request,
     is_object,
 )
-from .transport.stdio import StdioTransport
 
 __all__ = ["Client", "ClientGone"]
 
@@ -30,6 +29,18 @@ _ABILITIES: Final = {
     "write": (("fs", "writeTextFile"), ("writeTextFile",)),
     "terminal": (("terminal",),),
 }
+
+
+class Transport(Protocol):
+    """What carries our lines: stdio, or whatever stands in for an editor."""
+
+    def post(self, line: bytes) -> None:
+        """Send a line; never waits."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while the other side is far behind."""
+        ...
 
 
 class ClientGone(RpcError):
@@ -52,7 +63,7 @@ class _Question:
 class Client:
     """The other end of the channel. capabilities: what it says it can do."""
 
-    def __init__(self, transport: StdioTransport) -> None:
+    def __init__(self, transport: Transport) -> None:
         self.capabilities: JsonObject = {}
         self._transport = transport
         self._questions: dict[RequestId, _Question] = {}

@@ -50,11 +50,16 @@ class Places(NamedTuple):
 
 
 @asynccontextmanager
-async def open_sessions(host: Host, settings: Settings, config: Config) -> AsyncGenerator[SessionTable]:
+async def open_sessions(
+    host: Host, settings: Settings, config: Config, *, lasting: bool = True
+) -> AsyncGenerator[SessionTable]:
     """The table, over the store that the configuration asks for; leaving ends what sessions started and writes what
-    is to be kept. ConfigError: there is no such store.
+    is to be kept. lasting: False for sessions that nobody will come back to. ConfigError: there is no such store.
     """
-    async with _open_store(config) as store, trio.open_nursery() as nursery:
+    async with (
+        _open_store(config, config.acp.sessions.storage if lasting else "memory") as store,
+        trio.open_nursery() as nursery,
+    ):
         table = SessionTable(host, settings, store, nursery)
         nursery.start_soon(table.put_to_sleep, float(config.acp.sessions.idle_timeout))
         yield table
@@ -62,8 +67,7 @@ async def open_sessions(host: Host, settings: Settings, config: Config) -> Async
 
 
 @asynccontextmanager
-async def _open_store(config: Config) -> AsyncGenerator[Sessions]:
-    kind = config.acp.sessions.storage
+async def _open_store(config: Config, kind: str) -> AsyncGenerator[Sessions]:
     if kind == "redis":
         rule = "redis is not supported yet: use sqlite or memory"
         raise ConfigError([ConfigProblem(rule, "acp.sessions.storage")])
@@ -91,9 +95,9 @@ class SessionTable:
         self._nursery = nursery
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
-    def open(self, places: Places) -> Session:
-        """A new session. RpcError: as many as may be are busy."""
-        session = self._make(_new_ident(), places)
+    def open(self, places: Places, ident: str | None = None) -> Session:
+        """A new session, of this id where one is given. RpcError: as many as may be are busy."""
+        session = self._make(ident or _new_ident(), places)
         self._admit(session)
         self._store.post(row_of(session))
         return session
