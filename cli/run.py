@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import click
 import trio
@@ -71,9 +71,7 @@ Exit status: 0 answered, 1 failed, 2 wrong usage or configuration, 130 interrupt
 @click.command("run", help=_HELP)
 @click.argument("prompt", required=False)
 @click.option("-m", "--model", help="Which model; else the default one.", shell_complete=model_names)
-@click.option(
-    "-s", "--session", metavar="NAME", help="Go on with the stored session of that name or id, or begin it."
-)
+@click.option("-s", "--session", metavar="NAME", help="Go on with the stored session of that name or id, or begin it.")
 @click.option("--tools", type=click.Choice(tuple(MODES)), help="Let the model use tools here, in this mode.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line.")
 @click.pass_obj
@@ -98,8 +96,8 @@ def run_prompt(  # noqa: PLR0917 - click passes each option
     if not setup.config.backends:
         for line in table(setup.discovery):
             click.echo(line, err=True)
-    mode = next((known for known in MODES if known == tools), None)
-    wish = Wish(text, model, session, mode, as_json)
+    modes: dict[str, Mode] = {mode: mode for mode in MODES}
+    wish = Wish(text, model, session, modes[tools] if tools is not None else None, as_json)
     try:
         trio.run(with_progress, "looking at the backends", partial(_answer, setup, wish))
     except BaseException as error:  # noqa: BLE001 - a nursery may have wrapped it; told or raised below
@@ -108,9 +106,10 @@ def run_prompt(  # noqa: PLR0917 - click passes each option
 
 def _unwrapped(error: BaseException) -> BaseException:
     """What a nursery put into a group, alone."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return _unwrapped(group.exceptions[0])
 
 
 def _tell(fault: BaseException) -> None:
