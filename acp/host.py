@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from continuum.chat import Event
-from continuum.core import Call
+from continuum.core import Call, Fallen
 
 __all__ = ["Backend", "Engine", "Frame", "Health", "Host", "ModelInfo", "Pool", "Reply"]
 
@@ -42,6 +42,11 @@ class Reply(Protocol):
     @property
     def backend(self) -> str:
         """The name of the one that answers."""
+        ...
+
+    @property
+    def fallback(self) -> Fallen | None:
+        """Set where another model answers than the one that was asked for."""
         ...
 
 

@@ -115,8 +115,13 @@ class _Turn:
         return response
 
     async def _tell_retry(self, reply: Reply) -> None:
-        """Once a turn: the user may wonder what took so long, or why another backend answers."""
-        if reply.attempts > 1 and not self._retried:
+        """Once a turn: the user may wonder what took so long, or why another backend or model answers."""
+        if self._retried:
+            return
+        if (fallen := reply.fallback) is not None:
+            self._retried = True
+            await self._tell(f"{fallen.original} could not answer ({fallen.reason}): {fallen.model} does")
+        elif reply.attempts > 1:
             self._retried = True
             await self._tell(f"Attempt {reply.attempts} worked: {reply.backend} answers")
 

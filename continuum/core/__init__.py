@@ -4,6 +4,7 @@ from continuum.chat import Operation
 from continuum.core.access import ANONYMOUS, Access, Principal
 from continuum.core.call import Call
 from continuum.core.engine import Engine
+from continuum.core.fallback import Fallen
 from continuum.core.frame import Frame
 from continuum.core.limits import Level, Limits, Standing
 from continuum.core.reply import Reply
@@ -13,6 +14,7 @@ __all__ = [
     "Access",
     "Call",
     "Engine",
+    "Fallen",
     "Frame",
     "Level",
     "Limits",

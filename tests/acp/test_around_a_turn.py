@@ -12,6 +12,7 @@ from continuum.acp.budget import fitting, halved, size_of
 from continuum.acp.instructions import MAX_BYTES, read_instructions
 from continuum.acp.journal import Journal
 from continuum.chat import Message, Text, ToolResult, ToolUse, Usage, UsageReported
+from continuum.core import Fallen
 from continuum.errors import UpstreamRejected
 
 
@@ -90,6 +91,15 @@ async def test_a_retry_is_told_once_as_a_thought() -> None:
         scripted.attempts = 1
         await say(peer, session, "b")
         assert peer.said("agent_thought_chunk") == "Attempt 2 worked: b answers"
+
+
+async def test_another_model_is_told_once_as_a_thought() -> None:
+    scripted = host(text_answer("x"))
+    async with agent(scripted) as peer:
+        session = await peer.new_session()
+        scripted.attempts, scripted.fallback = 4, Fallen("big", "small", "timeout", 1)
+        await say(peer, session, "a")
+        assert peer.said("agent_thought_chunk") == "big could not answer (timeout): small does"
 
 
 async def test_commands_are_answered_without_the_model() -> None:

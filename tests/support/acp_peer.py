@@ -16,7 +16,7 @@ from acp_schema import RESULTS, hold_to_schema
 from continuum import config
 from continuum.acp.server import serve
 from continuum.chat import ChatRequest, Event, Finished, PartStarted, Started, TextDelta
-from continuum.core import Call
+from continuum.core import Call, Fallen
 
 Json = dict[str, Any]
 Step = Event | trio.Event | Exception
@@ -48,6 +48,7 @@ class ScriptedReply:
     closed: trio.Event = field(default_factory=trio.Event)
     attempts: int = 1
     backend: str = "b"
+    fallback: Fallen | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,6 +105,7 @@ class ScriptedHost:
     names: Sequence[str] = ("m", "n")
     context_window: int | None = None
     attempts: int = 1  # that the next replies took
+    fallback: Fallen | None = None  # theirs, too
     before_open: trio.Event | None = None  # the answer's first content waits for this
     requests: list[ChatRequest] = field(default_factory=list[ChatRequest])
     affinities: list[str | None] = field(default_factory=list[str | None])
@@ -124,7 +126,7 @@ class ScriptedHost:
             await self.before_open.wait()
         if steps and isinstance(steps[0], Exception):
             raise steps[0]
-        self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts))
+        self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts, fallback=self.fallback))
         return self.replies[-1]
 
     def models(self) -> list[ScriptedModel]:

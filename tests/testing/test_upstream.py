@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -247,3 +248,30 @@ def test_the_command_lists_its_faults() -> None:
     command = [sys.executable, "-m", "continuum.testing.upstream", "--list"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert [line.split()[0] for line in printed.splitlines()] == list(FAULTS)
+
+
+def test_every_kind_of_fault_in_the_documentation_has_its_rows() -> None:
+    """docs/reliability.md against the table: each of its kinds, by the rows that are it."""
+    text = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    kinds = {
+        "refuses": {"refuse"},
+        "silent before the head": {"silent", "drip-head", "head-then-silence", "role-then-silence"},
+        "speaks no HTTP": {"garbage-before-head", "half-head", "redirect"},
+        "resets, closes": {"reset-before-head", "close-before-head", "head-then-reset", "head-then-close"}
+        | {"role-then-reset", "role-then-close", "role-then-end", "empty-stream", "done-first"},
+        "broken JSON": {"broken-json", "broken-event-first", "html", "empty"},
+        "short body, two lengths": {"short-body", "two-lengths"},
+        "over 8 MiB": {"endless-line"},
+        "32 MiB": {"bomb"},
+        "500, 502, 503, 504, 529, or an error event": {f"status-{status}" for status in (500, 502, 503, 504, 529)}
+        | {"error-event-first"},
+        "answers 429": {"status-429"},
+        "401, 402 or 403": {"status-401", "status-403"},
+        "400, 404, 413, 422": {f"status-{status}" for status in (400, 404, 413, 422)},
+        "kept connection": {"stale-keep-alive"},
+        "frames its stream oddly": {name for name, fault in FAULTS.items() if fault.promise is Promise.WHOLE}
+        - {"stale-keep-alive"},
+        "stream_interrupted": {name for name, fault in FAULTS.items() if fault.promise is Promise.INTERRUPTED},
+    }
+    assert [words for words in kinds if words not in text] == []
+    assert set().union(*kinds.values()) == set(FAULTS)

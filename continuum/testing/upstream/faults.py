@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from . import framing, openai
 from .answers import Answer, Completion, FirstOnly, HeadThen, Part, Plain, Raw, Stream
-from .odd import CloseDelimited, Endless, Gzipped, Then, WhenStreamed
+from .odd import Bomb, CloseDelimited, Endless, Gzipped, Then, WhenStreamed
 from .steps import END, Close, Hang, Pause, Reset, Send
 
 
@@ -149,6 +149,7 @@ _BEFORE_CONTENT: dict[str, Fault] = {
     "html": _early("200 with a web page", PAGE),
     "empty": _early("200 without a body", Plain(b"")),
     "short-body": _early("FIN before the declared length", HeadThen((Send(b'{"id": "chat'), Close()))),
+    "bomb": _early("a body that decodes to 33 MiB", Bomb()),
     "two-lengths": _early("two different content lengths", TWO_LENGTHS),
 }
 

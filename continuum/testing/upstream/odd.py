@@ -62,6 +62,19 @@ class Gzipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Bomb:
+    """A small body that decodes to more than anybody should take."""
+
+    size: int = 33 * 2**20
+
+    def steps(self, request: Request) -> Iterable[Step]:
+        """An answer of that many characters, compressed."""
+        whole = openai.completion(request.model, {"content": "x" * self.size}, "length", 1)
+        data = gzip.compress(dumps(whole).encode(), compresslevel=1, mtime=0)
+        return Plain(data, headers=(("content-encoding", "gzip"),)).steps(request)
+
+
+@dataclass(frozen=True, slots=True)
 class CloseDelimited:
     """The ordinary answer without any length: the end of the connection ends the body."""
 
