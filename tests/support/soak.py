@@ -211,7 +211,7 @@ async def _widen(router: Router, times: int) -> None:
     async with client_of(router.url) as client:
         for _ in range(times):
             received = await ask(client, asked(f"fault/{_WIDEST}", stream=True))
-            assert received.status in (502, 503), received.raw
+            assert received.status in (502, 503, 504), received.raw  # 504: nine megabytes take a busy machine a while
             await trio.sleep(_WIDEST_EVERY_S)
 
 
