@@ -274,3 +274,36 @@ async def _cancelled(editor: Editor, session: str, prompt: asyncio.Task[schema.P
     async with asyncio.timeout(1):
         await editor.agent.cancel(session_id=session)
         assert (await prompt).stop_reason == "cancelled"
+
+
+async def test_sessions_last_across_processes(continuum_command: str, tmp_path: Path) -> None:
+    sessions: list[str] = []
+    stored = f"storage: {{dir: '{tmp_path}/state'}}\n"
+
+    async def begun(editor: Editor) -> None:
+        sessions.append(await editor.new_session())
+        await editor.agent.set_session_mode(session_id=sessions[0], mode_id="read_only")
+        await editor.prompt(sessions[0], "first")
+
+    async def gone_on(editor: Editor) -> None:
+        listed = await editor.agent.list_sessions(cwd="/")
+        assert [(each.session_id, each.title) for each in listed.sessions] == [(sessions[0], "first")]
+        resumed = await editor.agent.resume_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        assert (resumed.modes and resumed.modes.current_mode_id) == "read_only"
+        assert editor.said() == ""
+        await editor.agent.load_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        assert editor.said() == "one"
+        await editor.prompt(sessions[0], "second")
+        fork = await editor.agent.fork_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        await editor.prompt(fork.session_id, "third")
+        await editor.agent.close_session(session_id=sessions[0])
+        with pytest.raises(acp.RequestError) as caught:
+            await editor.prompt(sessions[0], "closed")
+        assert caught.value.code == -32002
+
+    async with open_upstream() as upstream:
+        upstream.push(Stream(("one",)), Stream(("two",)), Stream(("three",)))
+        await play(upstream, begun, continuum_command, tmp_path, stored)
+        await play(upstream, gone_on, continuum_command, tmp_path, stored)
+    for call, said in ((1, ["first", "one", "second"]), (2, ["first", "one", "second", "two", "third"])):
+        assert [message["content"] for message in upstream.calls[call].json["messages"]] == said
