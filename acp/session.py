@@ -34,6 +34,7 @@ class Settings:
     tools: Tools
     mcp_servers: Sequence[McpServer]
     max_turn_requests: int
+    mcp: bool = True
     max_concurrent: int = 10
     default_model: str | None = None
     system_prompt: str | None = None
@@ -53,6 +54,7 @@ class Settings:
             tools=section.tools,
             mcp_servers=section.mcp_servers,
             max_turn_requests=section.max_turn_requests,
+            mcp=section.capabilities.mcp,
             max_concurrent=section.sessions.max_concurrent,
             default_model=section.default_model,
             system_prompt=_system_prompt(section),

@@ -49,8 +49,12 @@ class Toolbox:
 
     def offered(self) -> list[Tool]:
         """What the model is told it may call."""
-        enabled = self._bench.tools.enabled
-        return [_tool(row) for row in TOOLS if row.kind in enabled and offered_in(self._session.mode, row.kind)]
+        enabled, mode = self._bench.tools.enabled, self._session.mode
+        own = [_tool(row) for row in TOOLS if row.kind in enabled and offered_in(mode, row.kind)]
+
+        if "other" not in enabled or not offered_in(mode, "other"):
+            return own
+        return own + [Tool(name, tool.description, tool.parameters) for name, _, tool in self._bench.servers.tools()]
 
     async def run(self, call: ToolUse) -> Result:
         """Do what the model asks, if it may. Every fault is told to the model; only Cancelled comes out."""
@@ -63,13 +67,18 @@ class Toolbox:
         await view.open(action)
         try:
             return await self._carry_out(view, action)
-        except trio.Cancelled:
+        except BaseException:  # cancelled, alone or in a group
             view.drop()
             raise
 
     async def _prepare(self, row: ToolRow | None, view: _View) -> Action:
         arguments = view.read_arguments()
-        if row is None or row.kind not in self._bench.tools.enabled:
+        tools = self._bench.tools
+        if row is None and "other" in tools.enabled:
+            remote = self._bench.servers.prepare(view.call.name, arguments, tools.command_timeout)
+            if remote is not None:
+                return remote
+        if row is None or row.kind not in tools.enabled:
             names = ", ".join(tool.name for tool in self.offered())
             raise ToolFault(f"There is no tool {view.call.name[:100]!r}. The tools are: {names}")
         module = await trio.to_thread.run_sync(load_target, f"continuum.acp.tools.{row.module}:prepare")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import trio
-
 from continuum.chat import ChatResponse, Fold, Message, Tool, Usage
 from continuum.errors import ModelNotFound, UpstreamRejected
 
 from .asking import open_reply
 from .client import Client
+from .equipment import equip
 from .session import Session
 from .toolbox import Toolbox
-from .tools.paths import Roots
 from .transcript import Transcript
 from .updates import Updates, thought
 from .workbench import Workbench
@@ -45,20 +43,13 @@ async def take_turn(session: Session, prompt: Message, client: Client) -> Outcom
     ContinuumError: an answer did not come, or broke off. However it ends, cancelled included, the session's history
     then holds what the client was shown.
     """
-    bench = await _workbench(session, client)
+    bench = await equip(session, client)
     transcript = Transcript(prompt, session.history)
     turn = _Turn(session, bench, transcript)
     try:
         return Outcome(await turn.run(), turn.usages)
     finally:
         session.remember(transcript.messages)
-
-
-async def _workbench(session: Session, client: Client) -> Workbench:
-    if session.workbench is None:
-        roots = await trio.to_thread.run_sync(Roots, session.cwd, session.additional_directories)
-        session.workbench = Workbench(client, session.id, roots, session.settings.tools)
-    return session.workbench
 
 
 class _Turn:
@@ -71,7 +62,10 @@ class _Turn:
         self._retried = False
 
     async def run(self) -> str:
+        await self._bench.servers.ready()
         for _ in range(self._session.settings.max_turn_requests):
+            for news in self._bench.servers.news():
+                await self._tell(news)
             response = await self._answer()
             reason = response.choices[0].finish_reason if response.choices else ""
             calls = self._transcript.open_calls

@@ -43,6 +43,7 @@ _ANYWHERE_ASYNC = tuple(
     for room in ("clock", "config", "storage", "backends", "core", "runtime", "http", "acp", "router", "testing", "cli")
 )
 THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
+    "anyio": ("continuum.acp.mcp",),  # the streams that mcp takes
     "click": ("continuum.cli",),
     "coredis": ("continuum.storage",),
     "h11": ("continuum.http", "continuum.testing"),
@@ -50,6 +51,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "httpx": ("continuum.backends", "continuum.cli.admin", "continuum.acp.tools.fetch"),
     "hypercorn": ("continuum.http",),
     "mcp": ("continuum.acp.mcp",),
+    "mcp_types": ("continuum.acp.mcp",),
     "msgspec": ("continuum",),
     "prometheus_client": ("continuum.metrics",),
     "pydantic": ("continuum.config", "continuum.acp.schema", "continuum.http.admin"),

@@ -16,7 +16,7 @@ __all__ = ["PROTOCOL_VERSION", "answer", "capabilities_of", "handle"]
 
 PROTOCOL_VERSION: Final = 1
 
-_MCP: Final = {"http": False, "sse": False}
+_MCP: Final = {"http": True, "sse": True}
 # Says what is there, nothing more. `mcp` is the flat form that older clients read.
 _CAPABILITIES: Final[JsonObject] = {
     "loadSession": True,

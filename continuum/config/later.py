@@ -11,8 +11,7 @@ rate_limiting.storage
 global_prompts
 files
 metrics
-acp.capabilities
-acp.mcp_servers
+acp.capabilities.load_session
 hot_reload
 storage.url
 cache.responses
