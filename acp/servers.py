@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import trio
 
+from continuum.dialects.raw import is_list
+
 from .jsonrpc import JsonObject, is_object
 from .lazy import load_target
 from .tools.base import Action, Output, Progress, ToolFault
@@ -150,7 +152,7 @@ class Servers:
         try:
             attend = await trio.to_thread.run_sync(load_target, "continuum.acp.mcp.link:attend", abandon_on_cancel=True)
             await attend(server, self._cwd)
-        # A foreign transport's outermost frame: the session lives. Cancelled may come in one group with it, and goes on.
+        # A foreign transport's outermost frame: the session lives. Cancelled may come in a group with it, and goes on.
         except* Exception as faults:  # noqa: BLE001 (as said)
             _log.debug("MCP server %s", server.spec.name, exc_info=faults)
             server.fail(_reason(faults))
@@ -196,10 +198,13 @@ def _action(name: str, server: Server, tool: RemoteTool, arguments: JsonObject, 
     return Action(title, run, grant=f"mcp {name} {exactly}", grant_title=f"{title} with exactly these arguments")
 
 
-def _reason(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) if isinstance(error, ServerFault) else f"it cannot be reached ({type(error).__name__})"
+def _reason(faults: ExceptionGroup[Exception]) -> str:
+    """The first fault of all: the others follow from it."""
+    first: BaseException = faults
+    while isinstance(first, BaseExceptionGroup):
+        members: tuple[BaseException, ...] = first.exceptions  # pyright: ignore[reportUnknownMemberType] (of any kind)
+        first = members[0]
+    return str(first) if isinstance(first, ServerFault) else f"it cannot be reached ({type(first).__name__})"
 
 
 def specs_of(configured: Sequence[McpServer], given: Sequence[JsonObject]) -> list[Spec]:
@@ -233,7 +238,7 @@ def _given(server: JsonObject) -> Spec | None:
         return Spec(name, kind, url=url, headers=_pairs(server.get("headers")))
     if kind == "stdio" and isinstance(command, str):
         args = server.get("args")
-        listed = [str(arg) for arg in args] if isinstance(args, list) else []
+        listed = [str(arg) for arg in args] if is_list(args) else []
         return Spec(name, kind, command=command, args=listed, environment=_pairs(server.get("env")))
     return None
 
@@ -242,5 +247,5 @@ def _pairs(listed: object) -> dict[str, str]:
     """ACP writes maps as lists of name and value; some clients write maps all the same."""
     if is_object(listed):
         return {name: str(value) for name, value in listed.items()}
-    pairs = listed if isinstance(listed, list) else []
+    pairs = listed if is_list(listed) else []
     return {str(pair["name"]): str(pair.get("value", "")) for pair in pairs if is_object(pair) and "name" in pair}

@@ -13,7 +13,7 @@ import anyio
 import trio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 
 from continuum.backends.managed.hygiene import Redactor
@@ -173,7 +173,7 @@ class _Judge:
             if message.id not in self._asked:
                 raise ServerFault("it answers what it was not asked")
             self._asked.discard(message.id)
-        elif isinstance(message, JSONRPCNotification | JSONRPCRequest):
+        else:
             self._count()
         return SessionMessage(message)
 

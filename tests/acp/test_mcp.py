@@ -14,7 +14,7 @@ from desk import call, calls, open_desk, results, told
 from continuum.testing.ide import Ide
 
 PROGRAM = str(Path(mcp_server.__file__))
-ALLOW = {"permissions": {"default_policy": "allow", "always_ask": []}}
+ALLOW: dict[str, Any] = {"permissions": {"default_policy": "allow", "always_ask": []}}
 
 
 def server(fault: str = "none", name: str = "double", pid_file: Path | None = None, **env: str) -> dict[str, Any]:
@@ -143,13 +143,18 @@ async def test_cancel_while_a_server_hangs_at_its_start_and_inside_a_call(tmp_pa
 
 
 async def test_servers_of_the_configuration_and_the_switch(tmp_path: Path) -> None:
-    configured = {"name": "conf", "command": sys.executable, "args": [PROGRAM, "none"], "env": {"GIVEN": "secret"}}
+    configured: dict[str, Any] = {
+        "name": "conf",
+        "command": sys.executable,
+        "args": [PROGRAM, "none"],
+        "env": {"GIVEN": "secret"},
+    }
     scripted = host(calls(call("conf__environment")), text_answer("ok"))
     async with open_desk(scripted, acp={**ALLOW, "mcp_servers": [configured]}) as ide:
         await ask(ide, tmp_path)
     assert '"GIVEN": "secret"' in told(scripted)
     scripted = host(text_answer("ok"))
-    off = {"mcp_servers": [configured], "capabilities": {"mcp": False}}
+    off: dict[str, Any] = {"mcp_servers": [configured], "capabilities": {"mcp": False}}
     async with open_desk(scripted, acp=off) as ide:
         await ask(ide, tmp_path, server())
         assert "acp.capabilities.mcp is false" in ide.said("agent_thought_chunk")
