@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .commands import available_commands
+from .equipment import equip
 from .jsonrpc import INVALID_PARAMS, RpcError
 from .sessions import Places
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["announced", "places_of"]
 
-_log: Final = logging.getLogger("continuum.acp")
-
 
 def places_of(params: NewSession) -> Places:
     """Where the session is to be. RpcError -32602: a path that depends on where we are."""
@@ -30,9 +28,11 @@ def places_of(params: NewSession) -> Places:
 
 
 def announced(agent: Agent, call: Inbound, session: Session) -> None:
-    """Have the client told of the commands behind the answer: some clients stall on an update that precedes it."""
-    if session.mcp_servers:
-        _log.warning("the session's %d MCP servers are left out: not supported yet", len(session.mcp_servers))
+    """Have the client told of the commands behind the answer: some clients stall on an update that precedes it.
+
+    What the session needs, MCP servers among it, is made ready meanwhile.
+    """
+    session.nursery.start_soon(equip, session, agent.client)
 
     async def announce() -> None:
         await agent.client.update(session.id, available_commands())
