@@ -16,6 +16,7 @@ TOOLS: Final = (
     ToolRow("delete_file", "delete", "delete"),
     ToolRow("move_file", "move", "move"),
     ToolRow("run_command", "execute", "execute"),
+    ToolRow("fetch_url", "fetch", "fetch"),
     ToolRow("update_plan", "think", "plan", quiet=True),
     ToolRow("think", "think", "think", quiet=True),
 )

@@ -84,16 +84,14 @@ class Roots:
 
     def resolve_entry(self, path: str) -> Target:
         """As resolve, but a link at the path's end means the link itself; where it leads is judged all the same."""
-        self.resolve(path)
+        target = self.resolve(path)
         full = PurePath(self.cwd, path)
-        if full.name in {"", ".", ".."}:
-            target = self.resolve(path)
-        else:
-            parent = self.resolve(str(full.parent))
-            target = Target(parent.root, (*parent.parts, full.name), str(PurePath(parent.shown, full.name)))
         if not target.parts:
             raise ToolFault(f"{path}: refused: it is the session's own directory")
-        return target
+        if full.name in {"", ".."}:
+            return target
+        parent = self.resolve(str(full.parent))
+        return Target(parent.root, (*parent.parts, full.name), str(PurePath(parent.shown, full.name)))
 
 
 def _within(real: str, root: str) -> bool:

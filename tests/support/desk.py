@@ -92,7 +92,7 @@ async def open_desk(
         await ide.initialize()
         yield ide
         await ide.leave()
-        ide.desk.close()
+        await ide.desk.close()
         with trio.fail_after(5):
             await ended.wait()
         nursery.cancel_scope.cancel()

@@ -63,6 +63,9 @@ class Tools(Group):
     command_timeout: Duration = Field(
         default=seconds("10m"), description="Longest run of one command, in seconds or with a unit."
     )
+    fetch_local: bool = Field(
+        default=False, description="Whether fetching may reach this machine, link-local addresses and metadata."
+    )
 
 
 class McpServer(Group):

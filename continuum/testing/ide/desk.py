@@ -29,8 +29,9 @@ class Terminal:
         """Collect its output until it ends."""
         if self.process.stdout is None:
             raise ValueError("a terminal reads what its command prints")
-        async for data in self.process.stdout:
-            self.output += data
+        async with self.process.stdout as printed:
+            async for data in printed:
+                self.output += data
         code = await self.process.wait()
         self.exit_status = {"exitCode": code} if code >= 0 else {"exitCode": None, "signal": str(-code)}
         self.ended.set()
@@ -121,10 +122,11 @@ class Desk:
                 raise KeyError(method)
         return {}
 
-    def close(self) -> None:
-        """End every command."""
+    async def close(self) -> None:
+        """End every command; done when they are gone."""
         for terminal in self.terminals.values():
             terminal.kill()
+            await terminal.ended.wait()
 
 
 async def _on_disk(path: str) -> str:

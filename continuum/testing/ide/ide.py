@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import trio
@@ -118,7 +118,8 @@ class Ide:
             outcome = {"error": {"code": -32002, "message": "Resource not found"}}
         except (OSError, KeyError, UnicodeDecodeError) as fault:
             outcome = {"error": {"code": -32603, "message": f"{type(fault).__name__}: {fault}"}}
-        await self.send({"id": message["id"], **outcome})
+        with suppress(trio.ClosedResourceError, trio.BrokenResourceError):  # this client, or the agent, has left
+            await self.send({"id": message["id"], **outcome})
 
     async def _result(self, method: str, params: Json) -> Any:
         if method == "session/request_permission":
@@ -232,7 +233,7 @@ async def open_ide(
             await ide.leave()
             with trio.move_on_after(10):
                 await process.wait()
-            ide.desk.close()
+            await ide.desk.close()
         finally:
             if process.returncode is None:
                 process.kill()

@@ -1,0 +1,221 @@
+"""Commands: bounded, timed, ended with all they started; in the client's terminal where it has them."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from acp_peer import ScriptedHost, text_answer
+from desk import ALL, call, calls, open_desk, results, told
+from hypothesis import given
+from hypothesis import strategies as st
+
+from continuum.acp.tools.execute import split
+from continuum.acp.tools.output import BoundedOutput
+
+ALLOW: dict[str, Any] = {"permissions": {"default_policy": "allow", "always_ask": []}}
+
+
+def host(*wanted: tuple[str, str, str]) -> ScriptedHost:
+    scripted = ScriptedHost()
+    scripted.answers.extend([*(calls(one) for one in wanted), text_answer("ok")])
+    return scripted
+
+
+def alive(marker: str) -> list[str]:
+    """Processes whose command line holds the marker."""
+    found: list[str] = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue
+        if marker.encode() in command:
+            found.append(entry.name)
+    return found
+
+
+async def run(
+    command: str, folder: Path, *, acp: dict[str, Any] | None = None, abilities: tuple[str, ...] = ()
+) -> tuple[str, dict[str, Any]]:
+    """What the model is told about a command that the user allows, and how the client shows it."""
+    scripted = host(call("run_command", command=command))
+    async with open_desk(scripted, abilities=abilities, acp=acp) as ide:
+        ide.permissions.default = "allow_once"
+        await ide.prompt(await ide.new_session(str(folder)))
+        shown = ide.tool_call("c1")
+        shown["desk"] = ide.desk
+        shown["asked"] = ide.permissions.asked
+    return told(scripted), shown
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo 'a b' c", "a b c\n(exit status 0)"),
+        ("pwd", "{folder}\n(exit status 0)"),
+        ("false", "(exit status 1)"),
+        ("echo $((1+1)) | tr 2 x", "x\n(exit status 0)"),
+        ("no_such_program_at_all", "cannot be run: No such file"),
+        ("cat", "(exit status 0)"),
+        ("echo 'unbalanced", "(exit status 2)"),
+    ],
+)
+async def test_here(command: str, said: str, tmp_path: Path) -> None:
+    text, shown = await run(command, tmp_path)
+    assert said.format(folder=tmp_path) in text
+    assert shown["kind"] == "execute"
+    assert shown["rawInput"] == {"command": command}
+    assert len(shown["asked"]) == 1
+
+
+async def test_commands_know_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "GITHUB_TOKEN", "MY_HOME", "SECRET_HOME", "ANYTHING"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    text, _ = await run("env", tmp_path)
+    assert "value-of-MY_HOME" in text
+    assert text.count("value-of-") == 1
+
+
+async def test_a_hundred_megabytes_are_kept_in_bounds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    text, shown = await run("sh -c 'echo first; yes | head -c 100000000; echo last'", tmp_path)
+    assert time.monotonic() - began < 30
+    kept = shown["content"][0]["content"]["text"]
+    assert len(kept) <= 1024 * 1024 + 200
+    assert kept.startswith("first\n")
+    assert "last\n(exit status 0)" in kept
+    assert "truncated" in kept
+    assert shown["rawOutput"] == {"exitCode": 0, "truncated": True}
+    assert len(text) < 60_000
+
+
+@pytest.mark.parametrize(
+    "command", ["sleep 1{marker}", "sh -c 'trap \"\" TERM; sleep 1{marker} & sleep 1{marker}; sleep 1{marker}'"]
+)
+async def test_a_command_that_never_ends_meets_its_limit(command: str, tmp_path: Path) -> None:
+    marker = f"{os.getpid()}{time.monotonic_ns() % 10**6}"
+    acp = {"tools": {"command_timeout": "300ms"}}
+    text, shown = await run(command.replace("{marker}", marker), tmp_path, acp=acp)
+    assert "stopped after 0.3 s" in text
+    assert shown["statuses"][-1] == "failed"
+    assert alive(marker) == []
+
+
+async def test_what_a_command_leaves_behind_goes_with_it(tmp_path: Path) -> None:
+    marker = f"9{os.getpid()}"
+    with trio.fail_after(5):
+        text, _ = await run(f"sh -c 'sleep {marker} & echo done'", tmp_path)
+    assert text.startswith("done")
+    assert alive(f"sleep\0{marker}") == []
+
+
+async def test_cancel_ends_the_group_within_a_second(tmp_path: Path) -> None:
+    marker = f"8{os.getpid()}"
+    scripted = host(call("run_command", command=f"sh -c 'trap \"\" TERM; sleep {marker}; sleep {marker}'"))
+    async with open_desk(scripted) as ide:
+        ide.permissions.default = "allow_once"
+        session = await ide.new_session(str(tmp_path))
+        end = await ide.start_prompt(session, "x")
+        with trio.fail_after(10):
+            while not alive(f"sleep\0{marker}"):
+                await trio.lowlevel.checkpoint()
+        with trio.fail_after(1):
+            await ide.cancel(session)
+            assert await end() == {"stopReason": "cancelled"}
+        assert alive(f"sleep\0{marker}") == []
+        assert ide.tool_call("c1")["statuses"] == ["pending", "in_progress", "failed"]
+        assert await ide.prompt(session) == {"stopReason": "end_turn"}
+    assert "Not run" in told(scripted)
+
+
+async def test_the_clients_terminal_is_embedded_and_released(tmp_path: Path) -> None:
+    text, shown = await run("echo 'a b'", tmp_path, abilities=ALL)
+    desk = shown["desk"]
+    assert text == "a b\n(exit status 0)"
+    assert shown["content"] == [{"type": "terminal", "terminalId": "term_1"}]
+    terminal = desk.terminals["term_1"]
+    assert (terminal.command, terminal.released) == (["echo", "a b"], True)
+    assert terminal.params["outputByteLimit"] == 1024 * 1024
+    assert terminal.params["cwd"] == str(tmp_path)
+
+
+async def test_a_terminal_at_its_limit_is_killed_and_released(tmp_path: Path) -> None:
+    acp = {"tools": {"command_timeout": "200ms"}}
+    text, shown = await run("sh -c 'echo begun; exec sleep 60'", tmp_path, abilities=ALL, acp=acp)
+    assert "begun\n(stopped after 0.2 s" in text
+    terminal = shown["desk"].terminals["term_1"]
+    assert terminal.killed
+    assert terminal.released
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_cancel_releases_the_terminal_even_one_that_comes_late(late: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    scripted = host(call("run_command", command="sleep 60"))
+    async with open_desk(scripted, abilities=ALL, acp=ALLOW) as ide:
+        if late:
+            ide.desk.before_terminal = trio.Event()
+        session = await ide.new_session(str(tmp_path))
+        end = await ide.start_prompt(session, "x")
+        await ide.seen(
+            lambda ide: bool(ide.tool_call("c1").get("content")) or (late and "term_1" in ide.desk.terminals)
+        )
+        if late:
+            with trio.fail_after(5):
+                while "term_1" not in ide.desk.terminals:
+                    await trio.lowlevel.checkpoint()
+        with trio.fail_after(1):
+            await ide.cancel(session)
+            assert await end() == {"stopReason": "cancelled"}
+        if ide.desk.before_terminal is not None:
+            ide.desk.before_terminal.set()
+        with trio.fail_after(3):
+            while not ide.desk.terminals["term_1"].released:
+                await trio.lowlevel.checkpoint()
+    assert ide.desk.terminals["term_1"].killed
+
+
+async def test_a_client_that_refuses_terminals(tmp_path: Path) -> None:
+    text, shown = await run("no_such_program_at_all", tmp_path, abilities=ALL)
+    assert "The client refused the command" in text
+    assert shown["statuses"][-1] == "failed"
+
+
+@pytest.mark.parametrize("where", ["..", "/", "missing"])
+async def test_a_directory_outside_is_refused_before_asking(where: str, tmp_path: Path) -> None:
+    scripted = host(call("run_command", command="true", cwd=where))
+    async with open_desk(scripted) as ide:
+        await ide.prompt(await ide.new_session(str(tmp_path)))
+        assert ide.permissions.asked == []
+    assert results(scripted.requests[1].messages)["c1"].is_error
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("git commit -m 'a b'", ["git", "commit", "-m", "a b"]),
+        ('grep "x y" file', ["grep", "x y", "file"]),
+        ("a;b", None), ("a && b", None), ("a|b", None), ("a > b", None), ("a < b", None), ("a $B", None),
+        ("a `b`", None), ("a *", None), ("a ?", None), ("a\nb", None), ("a & b", None), ("(a)", None),
+        ("A=1 b", None), ("~/x", None), ("{a,b}", None), ("a # b", None), ("'a", None), ("''  ", [""]),
+    ],
+)  # fmt: skip
+def test_what_needs_a_shell(line: str, words: list[str] | None) -> None:
+    assert split(line) == words
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30), st.integers(2, 60))
+def test_output_is_its_head_and_its_tail(pieces: list[bytes], limit: int) -> None:
+    kept = BoundedOutput(limit)
+    for piece in pieces:
+        kept.add(piece)
+    whole = b"".join(pieces)
+    half = limit // 2
+    if len(whole) <= 2 * half:
+        assert (kept.truncated, kept.text) == (False, whole.decode("utf-8", "replace"))
+    else:
+        assert kept.truncated
+        head, tail = (part.decode("utf-8", "replace") for part in (whole[:half], whole[-half:]))
+        assert kept.text == f"{head}\n[... truncated: {len(whole) - 2 * half} bytes left out ...]\n{tail}"
