@@ -85,7 +85,7 @@ class Editor:
 
 
 def call(name: str, **arguments: object) -> Completion:
-    return Completion((), tool_calls=(ToolCall("c1", name, json.dumps(arguments)),))
+    return Completion((), tool_calls=(ToolCall(name, json.dumps(arguments), id="c1"),))
 
 
 async def play(

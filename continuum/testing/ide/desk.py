@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +39,10 @@ class Terminal:
         self.ended.set()
 
     def kill(self) -> None:
-        """End the command, if it still runs."""
+        """End the command and what it started, if it still runs."""
         if self.process.poll() is None:
             self.killed = True
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         ident = f"term_{len(self.terminals) + 1}"
         terminal = self.terminals[ident] = Terminal(command, params, process)
