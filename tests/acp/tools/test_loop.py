@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from acp_peer import ScriptedHost, text_answer
 from desk import call, calls, open_desk, results, told
 
@@ -140,3 +141,24 @@ async def test_plans_and_thoughts_are_updates_of_their_own(tmp_path: Path) -> No
             {"content": "look", "status": "in_progress", "priority": "high"},
             {"content": "do", "status": "pending", "priority": "medium"},
         ]
+
+
+async def test_a_client_that_stops_reading_holds_the_turn_and_can_still_cancel(tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("x" * 400_000)
+    scripted = host(*[calls(call("read_file", path="large")) for _ in range(40)], text_answer("ok"))
+    async with open_desk(scripted) as ide:
+        session = await ide.new_session(str(tmp_path))
+        ide.reading = trio.Event()
+        end = await ide.start_prompt(session, "x")
+        for _ in range(10):
+            await scripted.asked.wait()
+            scripted.asked = trio.Event()
+            with trio.move_on_after(0.3) as waiting:
+                await scripted.asked.wait()
+            if waiting.cancelled_caught:
+                break
+        assert len(scripted.requests) < 10  # held, nothing like forty answers are waiting to be read
+        await ide.cancel(session)
+        ide.reading.set()
+        with trio.fail_after(5):
+            assert await end() == {"stopReason": "cancelled"}
