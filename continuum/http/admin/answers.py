@@ -20,11 +20,6 @@ __all__ = [
     "HistoryEntry",
     "HistoryPage",
     "Imported",
-    "Key",
-    "KeyChanged",
-    "KeyList",
-    "KeyMade",
-    "KeyRemoved",
     "ModelsSet",
     "Patched",
     "Percentiles",
@@ -386,49 +381,3 @@ class RouteExplained(TypedDict):
     candidates: list[Candidate]
     chosen: str | None
     error: str | None
-
-
-class Key(TypedDict):
-    """A client key, without its secret. source: the configuration's, or made here."""
-
-    id: str
-    source: Literal["config", "api"]
-    name: NotRequired[str]
-    user_id: NotRequired[str]
-    organization_id: NotRequired[str]
-    scopes: list[str]
-    models: list[str]
-    rate_limit: NotRequired[int]
-    tokens_per_minute: NotRequired[int]
-    enabled: bool
-    expires_at: NotRequired[str]
-    created_at: NotRequired[str]
-
-
-class KeyList(TypedDict):
-    """Every client key."""
-
-    keys: list[Key]
-    total: int
-
-
-class KeyChanged(TypedDict):
-    """A client key was changed."""
-
-    success: bool
-    message: str
-    key: Key
-
-
-class KeyMade(KeyChanged):
-    """A client key with its secret, which is shown this once."""
-
-    secret: str
-
-
-class KeyRemoved(TypedDict):
-    """A client key was removed."""
-
-    success: bool
-    message: str
-    removed_key: str

@@ -44,15 +44,6 @@ class Audit:
         }
         await self._write(who.user, who.peer, source, more)
 
-    async def reloaded(self, old: Config, version: Version) -> None:
-        """A version was made by nobody who was let in here."""
-        more = {
-            "version": version.number,
-            "sections": version.sections_changed,
-            "changes": changes(old, version.config),
-        }
-        await self._write(version.user, "", version.source, more)
-
     async def note(self, who: Administrator, event: str, sections: Sequence[str] = (), **more: object) -> None:
         """Anything else that is worth a line."""
         await self._write(who.user, who.peer, "api", {"event": event, "sections": list(sections), **more})

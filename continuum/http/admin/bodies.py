@@ -20,7 +20,6 @@ __all__ = [
     "Explain",
     "Export",
     "Import",
-    "KeyChange",
     "Models",
     "Prompt",
     "Rollback",
@@ -33,7 +32,6 @@ __all__ = [
 _DEEPEST = 100
 B = TypeVar("B", bound=Group)
 Format = Literal["yaml", "json", "toml"]
-Scope = Literal["read", "write", "files", "admin"]
 
 
 class Config(Group):
@@ -107,21 +105,6 @@ class Explain(Group):
 
     model: str = Field(min_length=1, max_length=256, description="The model asked for.")
     headers: dict[str, str] = Field(default={}, description="Headers of the request, for affinity.")
-
-
-class KeyChange(Group):
-    """A client key, or what of it changes; null clears."""
-
-    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name in logs; absent: made.")
-    name: str | None = Field(default=None, min_length=1, max_length=256, description="What people call it.")
-    user_id: str | None = Field(default=None, min_length=1, max_length=256, description="Whose it is.")
-    organization_id: str | None = Field(default=None, min_length=1, max_length=256, description="Whose that is.")
-    scopes: list[Scope] | None = Field(default=None, description="What it may do; absent: read, write, files.")
-    models: list[str] | None = Field(default=None, description="Models it may use, or patterns; empty: every model.")
-    rate_limit: int | None = Field(default=None, ge=1, description="Requests per minute.")
-    tokens_per_minute: int | None = Field(default=None, ge=1, description="Tokens per minute.")
-    enabled: bool | None = Field(default=None, description="Whether it is accepted.")
-    expires_at: str | None = Field(default=None, description="When it ends: ISO 8601; without a zone UTC.")
 
 
 def parse_json(content: bytes) -> Any:
