@@ -28,6 +28,9 @@ def _named(model: str) -> bytes:
     return b'"model":' + msgspec.json.encode(model)
 
 
+_NOTICED = frozenset({UsageReported, Failed, Started})
+
+
 class UpstreamStream:
     """One stream. complete: everything the backend has to say was said. failed: why it will not be complete.
     usage: the last it reported.
@@ -71,7 +74,8 @@ class UpstreamStream:
     def _frame(self, data: bytes) -> Frame:
         events = self._reader.read(data)
         for event in events:
-            self._notice(event)
+            if type(event) in _NOTICED:  # few are
+                self._notice(event)
         if b"\n" in data:  # JSON over several data lines: its line feeds are white space
             data = data.replace(b"\n", b" ")
         if self._model is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from continuum.errors import UpstreamProtocolError
 
-__all__ = ["MAX_LINE", "SSEParser", "ServerSent", "server_sent"]
+__all__ = ["MAX_LINE", "SSEParser", "ServerSent", "all_server_sent", "server_sent"]
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes one event may hold before the stream counts as broken."""
@@ -108,3 +109,11 @@ def server_sent(data: bytes, name: str = "") -> bytes:
         data = data.replace(b"\n", b"\ndata: ")
     head = f"event: {name}\ndata: ".encode() if name else b"data: "
     return head + data + b"\n\n"
+
+
+def all_server_sent(payloads: Sequence[bytes]) -> bytes:
+    """Several events without names, as they stand on the wire one after the other; nothing for none."""
+    joined = b"\n\ndata: ".join(payloads)
+    if joined.count(b"\n") != 2 * (len(payloads) - 1):  # some payload has lines
+        return b"".join(map(server_sent, payloads))
+    return b"data: " + joined + b"\n\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from continuum.core import Call
-from continuum.dialects.framing import server_sent
+from continuum.dialects.framing import all_server_sent, server_sent
 from continuum.errors import ContinuumError, InvalidRequest, ShuttingDown, StreamBroken, UnsupportedMediaType
 from continuum.http.errors import fallen, routed, standing_headers
 
@@ -131,7 +131,7 @@ async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:
             else:
                 written = [writer.write(event) for frame in frames for event in frame.events]
                 payloads = [payload for payload in written if payload is not None]
-            await exchange.write(b"".join(map(server_sent, payloads)), more=True)
+            await exchange.write(all_server_sent(payloads), more=True)
         end = call.dialect.done
     except StreamBroken as fault:
         end = call.dialect.write_error(fault)  # in-band, and nothing after it: a cut answer never looks complete

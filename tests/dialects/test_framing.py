@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.dialects.framing import ServerSent, SSEParser, server_sent
+from continuum.dialects.framing import ServerSent, SSEParser, all_server_sent, server_sent
 from continuum.errors import UpstreamProtocolError
 
 
@@ -96,3 +96,8 @@ def test_a_long_event_in_many_pieces_is_not_searched_again_and_again() -> None:
     for _ in range(100):
         assert parser.feed(b"x" * 1000) == []
     assert parser.feed(b"\n\n") == [ServerSent(b"x" * 100_000)]
+
+
+@given(st.lists(st.sampled_from([b"{}", b'{"a":1}', b"two\nlines", b"[DONE]", b"\n"]), max_size=5))
+def test_events_written_at_once_are_those_written_singly(payloads: list[bytes]) -> None:
+    assert all_server_sent(payloads) == b"".join(map(server_sent, payloads))

@@ -85,7 +85,7 @@ class StreamReader:
             events.append(UsageReported(usage_in(chunk.usage)))
         if chunk.timings is not None:
             events.append(VendorFields(NAME, {"timings": chunk.timings}))
-        if chunk.choices and not any(isinstance(event, _SPEAKING) for event in events):
+        if chunk.choices and not (events and type(events[-1]) in _SPEAKING) and not _speaks(events):
             events += _unknown_deltas(data)
         return events
 
@@ -112,7 +112,8 @@ class StreamReader:
             self._open_text("reasoning", state, number, events)
             events.append(ReasoningDelta(thought, state.part, number))
         if delta.content and (text := text_of(delta.content)):
-            self._open_text("text", state, number, events)
+            if state.kind != "text":
+                self._open_text("text", state, number, events)
             events.append(TextDelta(text, state.part, number))
         if delta.refusal:
             self._open_text("refusal", state, number, events)
@@ -165,7 +166,11 @@ class _RawDeltas(msgspec.Struct):
 
 
 _decode_deltas = msgspec.json.Decoder(_RawDeltas).decode
-_SPEAKING = (TextDelta, ReasoningDelta, ToolArgsDelta, PartStarted, Finished)
+_SPEAKING = frozenset({TextDelta, ReasoningDelta, ToolArgsDelta, PartStarted, Finished})
+
+
+def _speaks(events: list[Event]) -> bool:
+    return any(type(event) in _SPEAKING for event in events)
 
 
 def _unknown_deltas(data: bytes) -> list[Event]:
