@@ -126,7 +126,7 @@ def _tell(fault: BaseException) -> None:
 async def _answer(setup: Setup, wish: Wish, progress: Progress) -> None:
     answers = (JsonAnswers if wish.as_json else TextAnswers)(progress.end)
     try:
-        async with open_instance(setup.config) as instance:
+        async with open_instance(setup.store) as instance:
             model = wish.model or instance.default_model()
             if model is None:
                 raise NoBackendAvailable("No backends available: configure one, or use --local for the embedded model")

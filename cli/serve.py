@@ -29,7 +29,7 @@ def _say(line: str) -> None:
 
 def serve_http(options: Options) -> None:
     """Serve until a signal comes. Raises ConfigError, or LocalModelError where the embedded model cannot run."""
-    setup = set_up_with_logging(options)
+    setup = set_up_with_logging(options, keep=True)
     for line in table(setup.discovery):
         click.echo(line, err=True)
     if setup.embedded:
@@ -50,7 +50,7 @@ def _fetch_embedded(*, asked: bool) -> None:
 
 
 async def _serve(setup: Setup, listeners: list[Listener]) -> None:
-    async with open_instance(setup.config) as instance:
+    async with open_instance(setup.store, owns_process=True) as instance:
 
         def announce() -> None:
             for listener in listeners:

@@ -32,9 +32,11 @@ def choice(options: Options) -> Choice:
     return Choice(os.environ, options.config, overlay.merge(*layers), options.local)
 
 
-def set_up_with_logging(options: Options) -> Setup:
-    """The configuration, and logging as it says; the log tells what is probably not meant. Raises ConfigError."""
-    setup = set_up(choice(options))
+def set_up_with_logging(options: Options, *, keep: bool = False) -> Setup:
+    """The configuration, and logging as it says; the log tells what is probably not meant. keep: go on with the
+    versions that were kept. Raises ConfigError.
+    """
+    setup = set_up(choice(options), keep=keep)
     log.configure(setup.config.logging)
     for warning in warnings(setup.config):
         _log.warning("%s", warning)

@@ -18,7 +18,7 @@ from continuum.resilience.health import Health
 from continuum.resilience.keys import KeyRing, Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
@@ -63,7 +63,8 @@ class Backend:
     """A configured backend at work. in_flight counts attempts that hold it now; models maps each served name to
     the name its server knows, and is replaced whole when discovery finds others. provider is what its type says, or
     what it was found to be. keys: its keys by number; without any, one that stands for none. rests_until: when it can
-    be burdened again, having asked to be spared; longest_rest: seconds for which that is believed.
+    be burdened again, having asked to be spared; longest_rest: seconds for which that is believed. cutters:
+    each ends one of the attempts that hold it.
 
     client carries calls, side_client all we ask on our own account: a look never waits for a call, nor a call for it.
     """
@@ -96,6 +97,8 @@ class Backend:
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
+        self.cutters: set[Callable[[], None]] = set()
+        self._unused: trio.Event | None = None
         self._placed: str = ""
         self._origin: Origin
         self._prefix = ""
@@ -115,6 +118,25 @@ class Backend:
     def retune(self, retry: Retry) -> None:
         """Go by another section from now on."""
         self.longest_rest = retry.max_retry_after
+
+    def reconfigure(self, config: BackendConfig) -> None:
+        """Go by another entry that differs in what can change under way (pool._SOFT)."""
+        before, self.config = self.config, config
+        self.weight = config.weight
+        if config.entries or before.entries:
+            self.models = {entry.id: entry.upstream or entry.id for entry in config.entries}
+
+    def cut(self) -> None:
+        """End every attempt that holds it."""
+        for cut in list(self.cutters):
+            cut()
+
+    async def until_unused(self) -> None:
+        """Wait until no attempt holds it."""
+        while self.in_flight:
+            if self._unused is None:
+                self._unused = trio.Event()
+            await self._unused.wait()
 
     def adopt(self, provider: Provider) -> None:
         """Treat its server as one of this kind from the next request on."""
@@ -167,6 +189,9 @@ class Backend:
 
     def record(self, outcome: Outcome) -> None:
         """Take notice of how an attempt ended."""
+        if self._unused is not None and not self.in_flight:
+            self._unused.set()
+            self._unused = None
         now = trio.current_time()
         self._latency.record(outcome, now)
         self.tally.record(outcome)

@@ -43,19 +43,27 @@ class Served(NamedTuple):
 
 
 class Catalog:
-    """The models of all enabled backends. `run` keeps it fresh and lives until cancelled.
+    """The models of all enabled backends. `follow` keeps it fresh.
 
     ttl: seconds between two looks at what a server serves.
     """
 
     def __init__(self, backends: Sequence[Backend], *, ttl: float, availability: Availability) -> None:
-        self._backends = [backend for backend in backends if backend.config.enabled]
-        self._by_name = {backend.name: backend for backend in self._backends}
         self._ttl = max(ttl, SHORTEST_TTL)
         self._availability = availability
-        self._discovered: dict[str, dict[str, ModelInfo]] = {}
-        self._asked = {backend.name: trio.Event() for backend in self._backends if not backend.config.entries}
+        self._discovered: dict[Backend, dict[str, ModelInfo]] = {}
+        self._asked: dict[Backend, trio.Event] = {}
         self._served: dict[str, list[Served]] = {}
+        self.replace(backends)
+
+    def replace(self, backends: Sequence[Backend]) -> None:
+        """Go by these from now on; of those that were there before, what was found out stays."""
+        self._backends = [backend for backend in backends if backend.config.enabled]
+        self._by_name = {backend.name: backend for backend in self._backends}
+        unlisted = [backend for backend in self._backends if not backend.config.entries]
+        known = self._asked
+        self._asked = {backend: known[backend] if backend in known else trio.Event() for backend in unlisted}
+        self._discovered = {backend: self._discovered[backend] for backend in unlisted if backend in self._discovered}
         self._index()
 
     @property
@@ -67,7 +75,7 @@ class Catalog:
         """Every model once, in the order of the configuration."""
         found: dict[str, ModelInfo] = {}
         for backend in self._backends:
-            known = self._discovered.get(backend.name, {})
+            known = self._discovered.get(backend, {})
             for model in backend.models:
                 found.setdefault(model, known.get(model) or ModelInfo(model, backend.name))
         return list(found.values())
@@ -100,15 +108,15 @@ class Catalog:
         self.learn(backend, body)
         return [info.id for info in PROVIDERS[backend.config.type].read_models(body)]
 
-    async def run(self) -> None:
-        """Ask the servers whose models or kind are not configured, again and again."""
-        async with trio.open_nursery() as nursery:
-            for backend in self._backends:
-                if backend.name in self._asked or PROVIDERS[backend.config.type].detected:
-                    nursery.start_soon(self._keep_asking, backend)
-
-    async def _keep_asking(self, backend: Backend) -> None:
-        listed = backend.name in self._asked
+    async def follow(self, backend: Backend) -> None:
+        """Ask a server whose models or kind are not configured, again and again, until cancelled; return at once
+        where there is nothing to ask.
+        """
+        listed = backend in self._asked
+        if not backend.config.enabled or not (listed or PROVIDERS[backend.config.type].detected):
+            return
+        if listed and backend in self._discovered:  # it was asked before
+            await trio.sleep(self._pause(backend))
         told = ""
         while True:
             try:
@@ -120,8 +128,11 @@ class Catalog:
                     say("backend %s: models not listed: %s", backend.name, fault.message)
                 told = fault.message
             if listed:
-                self._asked[backend.name].set()
-            await trio.sleep(self._ttl if backend.models else min(REFRESH_EMPTY, self._ttl))
+                self._asked[backend].set()
+            await trio.sleep(self._pause(backend))
+
+    def _pause(self, backend: Backend) -> float:
+        return self._ttl if backend.models else min(REFRESH_EMPTY, self._ttl)
 
     def learn(self, backend: Backend, body: bytes) -> None:
         """Take in what a server says of its models: which there are, unless they are configured, and what it is.
@@ -133,12 +144,12 @@ class Catalog:
             if found is not backend.provider:
                 backend.adopt(found)
                 _log.debug("backend %s is treated as of type %s", backend.name, found.name)
-        if backend.name in self._asked:
+        if backend in self._asked:
             self._list(backend, configured.read_models(body))
 
     def _list(self, backend: Backend, found: Iterable[ModelInfo]) -> None:
-        self._discovered[backend.name] = {info.id: info for info in found}
-        models = {model: model for model in self._discovered[backend.name]}
+        self._discovered[backend] = {info.id: info for info in found}
+        models = {model: model for model in self._discovered[backend]}
         if models != backend.models:
             backend.models = models
             self._index()

@@ -12,6 +12,7 @@ from continuum.errors import UpstreamError, UpstreamProtocolError
 
 if TYPE_CHECKING:
     from continuum.backends.transport import Incoming, Origin, Transport
+    from continuum.config import Timeouts
     from continuum.providers import Headers
 
 __all__ = ["MAX_BODY", "UpstreamClient", "UpstreamResponse"]
@@ -151,6 +152,10 @@ class UpstreamClient:
         except UpstreamError:
             await incoming.aclose()
             raise
+
+    def retune(self, times: Timeouts) -> None:
+        """Go by another section from now on."""
+        self._transport.retune(idle=times.idle, connect_timeout=times.connection)
 
     async def run(self) -> None:
         """The transport's housekeeping; lives until cancelled."""

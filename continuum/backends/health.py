@@ -15,8 +15,6 @@ from continuum.providers import PROVIDERS
 from continuum.resilience.health import Probe, read_status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from continuum.backends.backend import Backend
     from continuum.config import HealthChecks
 
@@ -87,22 +85,22 @@ async def probe(backend: Backend, base: str, checks: Checks) -> Probed:
 
 
 class HealthMonitor:
-    """Keeps the health of all backends. `run` lives until cancelled."""
+    """Keeps the health of backends as one section says."""
 
-    def __init__(self, backends: Sequence[Backend], section: HealthChecks) -> None:
+    def __init__(self, section: HealthChecks) -> None:
         self._section = section
-        self._watched = [(backend, Checks.of(backend, section)) for backend in backends]
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
 
-    async def run(self) -> None:
-        """Ask every backend again and again."""
-        async with trio.open_nursery() as nursery:
-            for backend, checks in self._watched:
-                if checks.enabled:
-                    nursery.start_soon(self._watch, backend, checks)
+    async def watch(self, backend: Backend) -> None:
+        """Ask a backend again and again, until cancelled; return at once where it is not to be asked.
 
-    async def _watch(self, backend: Backend, checks: Checks) -> None:
-        await self._pause(backend, self._random.uniform(0, min(FIRST_WITHIN, checks.interval)))
+        One that was watched before is asked when its time comes.
+        """
+        checks = Checks.of(backend, self._section)
+        if not checks.enabled:
+            return
+        due = min(backend.health.next_probe - trio.current_time(), checks.interval)
+        await self._pause(backend, due if due > 0 else self._random.uniform(0, min(FIRST_WITHIN, checks.interval)))
         while True:
             base = backend.address()
             if base is None:

@@ -1,44 +1,53 @@
-"""All live backends of one configuration, and the tasks that serve them."""
+"""All live backends of one router, and the tasks that serve them: what a change of the configuration leaves alone goes
+on as it was, what it takes away is let go when nobody uses it any more.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.backend import Availability, Backend
+from continuum.backends.backend import Availability
 from continuum.backends.catalog import Catalog
-from continuum.backends.client import UpstreamClient
 from continuum.backends.health import HealthMonitor
-from continuum.backends.managed import ManagedServer
-from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
-from continuum.config.url import PORT_FIELD
-from continuum.errors import ConfigError, ConfigProblem
+from continuum.backends.making import make_backend, retunable
+from continuum.backends.resident import Resident
+from continuum.backends.tasks import open_tasks
+from continuum.backends.transport import Contexts
 from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
-    from continuum.backends.transport import Transport
+    from continuum.backends.backend import Backend
     from continuum.config import BackendConfig, CircuitBreaker, Config, Retry
-    from continuum.resilience.breaker import Breaker
 
 __all__ = ["Pool", "open_pool"]
+
+_SOFT = frozenset({"enabled", "health_check", "max_in_flight", "models", "retry_override", "weight"})
+"""Keys of a backend that change while it goes on: its connections, health, keys and counts stay."""
 
 
 class Pool:
     """The backends, in the configuration's order, their catalog of models, who watches their health, their breakers."""
 
-    def __init__(self, backends: list[Backend], config: Config, availability: Availability, breakers: Breakers) -> None:
-        self.backends = backends
-        self.availability = availability
-        self.breakers = breakers
-        self.catalog = Catalog(backends, ttl=config.cache.model_list_ttl, availability=availability)
-        self.monitor = HealthMonitor(backends, config.health_checks)
+    def __init__(self, config: Config, breakers: Breakers | None = None, *, watched: bool = True) -> None:
+        """Raises ConfigError for certificates and proxies that cannot be used."""
+        self.availability = Availability()
+        self.breakers = breakers or Breakers(config.circuit_breaker)
+        self._contexts = Contexts()
+        self._watched = watched
+        self._config = config
+        self.backends = list(self._made(config, {}).values())
+        self.catalog = Catalog(self.backends, ttl=config.cache.model_list_ttl, availability=self.availability)
+        self.monitor = HealthMonitor(config.health_checks)
         self.retune_retries(config.retry)
+        self._nursery: trio.Nursery | None = None
+        self._residents = {backend: Resident(backend) for backend in self.backends}
+        self._leaving: set[Resident] = set()
 
     def retune_breakers(self, section: CircuitBreaker) -> None:
         """Go by another section from now on."""
@@ -50,99 +59,116 @@ class Pool:
         for backend in self.backends:
             backend.retune(section)
 
+    def prepare(self, config: Config) -> Mapping[str, Backend]:
+        """The backends that a configuration needs and that are not here, by name; nothing is connected or started.
+        Blocks. Raises ConfigError for certificates and proxies that cannot be used.
+        """
+        going_on = {
+            backend.name: backend
+            for backend in self.backends
+            for entry in config.backends
+            if entry.name == backend.name and self._goes_on(backend, entry, config)
+        }
+        return self._made(config, going_on)
+
+    def swap(self, config: Config, made: Mapping[str, Backend], quiet: Callable[[], Awaitable[None]]) -> None:
+        """Go by another configuration from now on. made: what `prepare` gave for it. quiet: returns when every call
+        that began before has found its backend; then those that are gone are let go as their answers end.
+        """
+        before, known = self._config, {backend.name: backend for backend in self.backends}
+        self._config = config
+        restart = {backend for backend in self.backends if before.health_checks != config.health_checks}
+        backends: list[Backend] = []
+        for entry in config.backends:
+            backend = made.get(entry.name)
+            if backend is None:
+                backend = known[entry.name]
+                if backend.config != entry:
+                    backend.reconfigure(entry)
+                    restart.add(backend)
+                backend.client.retune(config.timeouts)
+                backend.side_client.retune(config.timeouts)
+            backends.append(backend)
+        self.backends = backends
+        self.monitor = HealthMonitor(config.health_checks)
+        self.breakers.keep({backend.name for backend in backends})
+        self.catalog.replace(backends)
+        self.retune_retries(config.retry)
+        self._house(restart, quiet)
+
+    def cut(self, name: str) -> None:
+        """End what is still under way at backends of this name that are gone."""
+        for resident in self._leaving:
+            if resident.backend.name == name:
+                resident.backend.cut()
+
+    async def run(self) -> None:
+        """Serve the backends. Lives until cancelled; leaving closes every connection and ends every managed server."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                for resident in self._residents.values():
+                    self._start(nursery, resident)
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+            with trio.CancelScope(shield=True):  # bounded: nothing here waits for a server
+                for resident in [*self._residents.values(), *self._leaving]:
+                    await resident.aclose()
+
+    def _house(self, restart: set[Backend], quiet: Callable[[], Awaitable[None]]) -> None:
+        """Tasks for those that are new, none for those that are gone; others look anew."""
+        before = self._residents
+        self._residents = {backend: before.get(backend) or Resident(backend) for backend in self.backends}
+        nursery = self._nursery
+        if nursery is None:
+            return
+        for backend, resident in before.items():
+            if backend not in self._residents:
+                self._leaving.add(resident)
+                nursery.start_soon(self._see_off, resident, quiet)
+            elif backend in restart:
+                resident.stop_looking()
+                nursery.start_soon(resident.look, self.catalog, self.monitor)
+        for backend, resident in self._residents.items():
+            if backend not in before:
+                self._start(nursery, resident)
+
+    def _start(self, nursery: trio.Nursery, resident: Resident) -> None:
+        nursery.start_soon(resident.serve)
+        if self._watched:
+            nursery.start_soon(resident.look, self.catalog, self.monitor)
+
+    async def _see_off(self, resident: Resident, quiet: Callable[[], Awaitable[None]]) -> None:
+        resident.stop_looking()
+        await quiet()
+        await resident.backend.until_unused()
+        await resident.aclose()
+        self._leaving.discard(resident)
+
+    def _goes_on(self, backend: Backend, entry: BackendConfig, config: Config) -> bool:
+        """Whether the live object can be that of this entry, too."""
+        hard = (name for name in type(entry).model_fields if name not in _SOFT)
+        if any(getattr(backend.config, name) != getattr(entry, name) for name in hard):
+            return False
+        now, then = self._config.timeouts, config.timeouts
+        return retunable(entry) or (now.idle, now.connection) == (then.idle, then.connection)
+
+    def _made(self, config: Config, but: Mapping[str, Backend]) -> dict[str, Backend]:
+        return {
+            entry.name: make_backend(number, config, self._contexts, self.availability, self.breakers.of(entry.name))
+            for number, entry in enumerate(config.backends)
+            if entry.name not in but
+        }
+
 
 @asynccontextmanager
 async def open_pool(config: Config, *, breakers: Breakers | None = None, watched: bool = True) -> AsyncGenerator[Pool]:
-    """The pool at work; leaving closes every connection and ends every managed server. breakers: those of the pool
-    that this one follows. watched: its lists of models are kept fresh and its backends are probed; else nothing is
-    asked but by the caller.
+    """The pool at work. breakers: those of the pool that this one follows. watched: its lists of models are kept
+    fresh and its backends are probed; else nothing is asked but by the caller.
 
     Raises ConfigError for certificates and proxies that cannot be used.
     """
-    contexts = Contexts()
-    availability = Availability()
-    breakers = breakers or Breakers(config.circuit_breaker)
-    backends = [
-        _backend(entry, _transports(number, entry, config, contexts), availability, breakers.of(entry.name))
-        for number, entry in enumerate(config.backends)
-    ]
-    pool = Pool(backends, config, availability, breakers)
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            for backend in pool.backends:
-                nursery.start_soon(backend.client.run)
-                if backend.managed is not None:
-                    nursery.start_soon(backend.managed.run)
-            if watched:
-                nursery.start_soon(pool.catalog.run)
-                nursery.start_soon(pool.monitor.run)
-            try:
-                yield pool
-            except (Exception, KeyboardInterrupt) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
-                failure = fault
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-    finally:
-        for backend in pool.backends:
-            await backend.client.aclose()
-            await backend.side_client.aclose()
-
-
-def _backend(
-    entry: BackendConfig, transports: tuple[Transport, Transport], availability: Availability, breaker: Breaker
-) -> Backend:
-    calls, looks = transports
-    return Backend(
-        entry,
-        UpstreamClient(calls),
-        side_client=UpstreamClient(looks),
-        availability=availability,
-        breaker=breaker,
-        managed=_managed(entry),
-    )
-
-
-def _transports(number: int, entry: BackendConfig, config: Config, contexts: Contexts) -> tuple[Transport, Transport]:
-    """For calls, and for looks: each of those on a connection of its own."""
-    calls = _transport(number, entry, config, contexts, keepalive=config.server.connection_pool_size)
-    return calls, _transport(number, entry, config, contexts, keepalive=0)
-
-
-def _transport(number: int, entry: BackendConfig, config: Config, contexts: Contexts, *, keepalive: int) -> Transport:
-    times = config.timeouts
-    if entry.proxy is None and not entry.http2:
-        context = contexts.of(number, entry.tls)
-        return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
-    if _wants_socks(entry) and find_spec("socksio") is None:
-        rule = "a SOCKS proxy needs the package socksio: pip install socksio"
-        raise ConfigError([ConfigProblem(rule, f"backends.{number}.proxy")])
-    return stock_transport(
-        contexts.fresh(number, entry.tls),
-        keepalive=keepalive,
-        idle=times.idle,
-        connect_timeout=times.connection,
-        proxy=entry.proxy.reveal() if entry.proxy is not None else None,
-        http2=entry.http2,
-        socket=Origin.of(entry.base.replace(PORT_FIELD, "1"))[0].socket,
-    )
-
-
-def _wants_socks(entry: BackendConfig) -> bool:
-    return entry.proxy is not None and entry.proxy.reveal().lower().startswith("socks")
-
-
-def _managed(entry: BackendConfig) -> ManagedServer | None:
-    section = entry.managed
-    if section is None:
-        return None
-    return ManagedServer(
-        entry.name,
-        section.command,
-        entry.base,
-        section.ready_path,
-        section.start_timeout,
-        section.idle_stop,
-        os.environ,
-    )
+    pool = Pool(config, breakers, watched=watched)
+    async with open_tasks(pool.run):
+        yield pool

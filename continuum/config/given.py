@@ -13,6 +13,7 @@ from continuum.config.model import Config
 from continuum.config.overlay import Overlay
 from continuum.config.version import digest, empty
 from continuum.config.view import ADMIN_SECTIONS
+from continuum.errors import ConfigError, ConfigProblem
 
 __all__ = ["Given"]
 
@@ -43,8 +44,11 @@ class Given:
         return cls(file, document, sections, data, digests, config, environ, overlay)
 
     def again(self) -> Given:
-        """What it says now. Blocks. Raises ConfigError."""
-        return Given.read(self.file, self.environ, self.overlay)
+        """What it says now. Blocks. Raises ConfigError, also for an empty file: that one is half written."""
+        given = Given.read(self.file, self.environ, self.overlay)
+        if not given.document.data:
+            raise ConfigError([ConfigProblem("is empty", file=str(self.file))])
+        return given
 
     def changes(self, seen: Mapping[str, str]) -> dict[str, Any]:
         """The sections whose text differs from what had these digests."""

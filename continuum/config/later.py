@@ -12,7 +12,6 @@ global_prompts
 files
 metrics
 acp.capabilities.load_session
-hot_reload
 storage.url
 cache.responses
 tracing

@@ -92,7 +92,7 @@ def _begin(
 
 def _shelf(given: Given) -> Shelf:
     """A folder per configuration path."""
-    path = str(given.file.resolve())
+    path = str(given.file.absolute())  # of links only the name is taken: where they lead may change
     name = sha256(os.fsencode(path)).hexdigest()[:16]
     return Shelf(state_folder(given.config.storage.dir, given.environ) / "versions" / name)
 

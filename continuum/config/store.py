@@ -15,7 +15,7 @@ import trio
 
 from continuum.config.judge import RESTART_ONLY, Candidate, Judge
 from continuum.config.version import Version, VersionSource
-from continuum.errors import ConfigError, ConfigLocked, VersionConflict, VersionNotFound
+from continuum.errors import ConfigError, ConfigLocked, InternalError, VersionConflict, VersionNotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,14 +92,14 @@ class ConfigStore:
         return self._history.current
 
     @property
-    def held(self) -> bool:
-        """Whether this process is the one that writes versions."""
-        return self._history.held
-
-    @property
     def file(self) -> Path | None:
         """The file that is read again, where there is one."""
         return None if self._source is None else self._source.file
+
+    @property
+    def held(self) -> bool:
+        """Whether this process is the one that writes versions."""
+        return self._history.held
 
     def history(self) -> Sequence[Version]:
         """The versions that are kept, newest first; at most `admin.max_history_entries`."""
@@ -157,6 +157,9 @@ class ConfigStore:
             except ConfigError as fault:
                 self._tell_once("; ".join(map(str, fault.problems)))
                 raise
+            except InternalError as fault:
+                self._tell_once(fault.message)
+                raise
 
     async def follow(self) -> None:
         """Where another process writes: do as it did, and take over when it has ended."""
@@ -183,11 +186,15 @@ class ConfigStore:
         try:
             found = self._judge.judge(self.current, changes, given.document)
             done = await self._commit(found, "file_reload", "system", FILE_CHANGED)
+            if not done.changed:  # but perhaps what stands beside the sections
+                config = self._effective(found.in_force)
+                self._swap(config, await self._build(config))
         except BaseException:
             self._judge.root, self._history.file = before
             raise
         for name in given.root_changes(before[0]):
-            _log.warning("%s: %s takes effect after a restart", given.file, name)
+            if name in RESTART_ONLY:
+                _log.warning("%s: %s takes effect after a restart", given.file, name)
         self._told = ""
         for warning in done.warnings:
             _log.warning("%s", warning)

@@ -60,6 +60,8 @@ class Attempt:
         self._key = 0
         self._ticket = SPENT
         self.abandoned = False
+        self._wait: trio.CancelScope | None = None
+        self._cut = False
 
     @property
     def dialect(self) -> Dialect:
@@ -75,6 +77,7 @@ class Attempt:
         """Send and wait for the first content event, or for the whole answer. Raises UpstreamError, closed."""
         backend, patience = self.backend, self._patience
         backend.in_flight += 1
+        backend.cutters.add(self.cut)
         self._ticket = backend.breaker.begin()
         self._open = True
         try:
@@ -112,6 +115,7 @@ class Attempt:
                 await (self._response.finish() if error is None and whole else self._response.aclose())
         finally:
             self.backend.in_flight -= 1
+            self.backend.cutters.discard(self.cut)
             if self._server_held:
                 self.backend.release()
             self.backend.record(
@@ -132,6 +136,7 @@ class Attempt:
         """Wait for the first content, or for the whole answer: one scope, whose deadline moves on with it."""
         late = "the backend did not begin to answer in time"
         with trio.move_on_at(patience.first_byte_by(trio.current_time())) as scope:
+            self._wait = scope
             await self._begin()
             self._first_content = trio.current_time() - self._began
             if self._call.stream:
@@ -140,12 +145,25 @@ class Attempt:
             scope.deadline = patience.whole_by
             await self._take_whole()
             return
-        raise patience.ended(late, trio.current_time())
+        raise self._late(late)
+
+    def cut(self) -> None:
+        """End it where it waits: its backend is to be rid of it."""
+        self._cut = True
+        if self._wait is not None:
+            self._wait.cancel()
 
     async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
-        with trio.move_on_at(by):
-            return await step()
-        raise self._patience.ended(late, trio.current_time())
+        with trio.move_on_at(by) as self._wait:
+            if not self._cut:
+                return await step()
+        raise self._late(late)
+
+    def _late(self, words: str) -> UpstreamError:
+        """Why a wait is over."""
+        if self._cut:
+            return UpstreamProtocolError("the backend was removed")
+        return self._patience.ended(words, trio.current_time())
 
     async def _acquire(self) -> str:
         """A managed server may have to be started: that wait has its own bound, and is none of the model's time."""

@@ -29,14 +29,14 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """Answers calls with the backends of one pool. retries: those of the engine that this one follows. limits: what
+    """Answers calls with the backends of one pool. follows: whose retries and counters it goes on with. limits: what
     callers, models and backends may use. counters: of what happens here.
     """
 
-    def __init__(self, config: Config, pool: Pool, limits: Limits, *, retries: Retries | None = None) -> None:
+    def __init__(self, config: Config, pool: Pool, limits: Limits, *, follows: Engine | None = None) -> None:
         self._limits = limits
-        self.counters = Counters()
-        self.retries = retries or Retries(config.retry)
+        self.counters: Counters = Counters() if follows is None else follows.counters
+        self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
         self._planner = Planner(config.routing, pool)

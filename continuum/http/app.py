@@ -21,6 +21,7 @@ from continuum.http.pages import make_pages, with_principal
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
+    from continuum.config import Cors
     from continuum.http.endpoints import CallRow
     from continuum.runtime import Instance
 
@@ -39,7 +40,8 @@ class App:
         self._open: set[Exchange] = set()
         self._head = HeadCheck(instance.config.server)
         self._addresses = ClientAddresses(instance.config.server.trusted_proxies)
-        self._cors = CorsGrant(instance.config.cors) if instance.config.cors.allow_origins else None
+        self._cors_of: Cors | None = None
+        self._granting: CorsGrant | None = None
 
     async def begin(self) -> None:
         """What must be there before the first request is answered."""
@@ -84,9 +86,10 @@ class App:
         """Judge the head, let the caller in, and answer: in this order, before any of the body is read."""
         scope = exchange.scope
         self._head.check(scope, exchange.headers.get(b"host", b""))
-        if self._cors is not None:
-            exchange.granted = self._cors.answer(scope["path"], exchange.headers)
-            if (told := self._cors.preflight(scope["method"], scope["path"], exchange.headers)) is not None:
+        cors = self._cors()
+        if cors is not None:
+            exchange.granted = cors.answer(scope["path"], exchange.headers)
+            if (told := cors.preflight(scope["method"], scope["path"], exchange.headers)) is not None:
                 await exchange.answer(204, told, b"")
                 return
         if scope["path"] not in OPEN:
@@ -99,6 +102,13 @@ class App:
             await self._call(row, exchange)
         else:
             raise MethodNotAllowed("this path takes POST", details={"allow": "POST"})
+
+    def _cors(self) -> CorsGrant | None:
+        """What pages of other origins are granted now; None where nothing is."""
+        section = self._instance.config.cors
+        if section is not self._cors_of:
+            self._cors_of, self._granting = section, CorsGrant(section) if section.allow_origins else None
+        return self._granting
 
     async def _call(self, row: CallRow, exchange: Exchange) -> None:
         try:

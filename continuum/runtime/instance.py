@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.pool import open_pool
-from continuum.config import Config, client_keys, store_of
-from continuum.core import ANONYMOUS, Access, Engine, Limits
+from continuum.core import ANONYMOUS, Engine, Limits
 from continuum.providers import ModelInfo
 from continuum.resilience.buckets import Buckets
+from continuum.runtime.door import Door
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from continuum.backends.pool import Pool
-    from continuum.config import ConfigStore
-    from continuum.core import Principal
+    from continuum.config import Config, ConfigStore
+    from continuum.core import Access, Principal
 
-__all__ = ["Instance", "open_instance"]
+__all__ = ["Instance"]
 
 
 class Instance:
     """What a transport needs: the configuration and where it is changed, who may call and how much, the engine over
-    its pool, and the models there are. draining: the process is about to end.
+    its pool, and the models there are. draining: the process is about to end. owns_process: its logging and signals
+    are ours, too.
     """
 
-    def __init__(self, store: ConfigStore, pool: Pool, access: Access) -> None:
+    def __init__(self, store: ConfigStore, pool: Pool, access: Access, *, owns_process: bool = False) -> None:
         self.store = store
+        self.owns_process = owns_process
         self.access = access
         self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time))
-        self.engine = Engine(store.config, pool, self.limits)
         self.pool = pool
+        self.engine = Door(Engine(store.config, pool, self.limits))
         self.draining = False
+
+    def make_engine(self, config: Config) -> Engine:
+        """The engine that follows the one at work."""
+        return Engine(config, self.pool, self.limits, follows=self.engine.engine)
 
     @property
     def config(self) -> Config:
@@ -60,16 +62,3 @@ class Instance:
             return self.config.routing.default_model
         models = self.models()
         return models[0].id if models else None
-
-
-@asynccontextmanager
-async def open_instance(source: Config | ConfigStore) -> AsyncGenerator[Instance]:
-    """The instance at work, once each server whose models are not configured was asked (for a bounded time);
-    leaving ends all it started. Raises ConfigError for a file of client keys that cannot be used.
-    """
-    store = store_of(source) if isinstance(source, Config) else source
-    section = store.config.api_keys
-    access = Access(client_keys(section), needed=section.mode == "blocking")
-    async with open_pool(store.config) as pool:
-        await pool.catalog.first_look()
-        yield Instance(store, pool, access)

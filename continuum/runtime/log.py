@@ -13,11 +13,11 @@ from continuum.errors import ConfigError, ConfigProblem
 from continuum.redact import mask_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from continuum.config import Logging
 
-__all__ = ["configure", "fields"]
+__all__ = ["configure", "fields", "prepare"]
 
 _LEVELS = {"trace": 5, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _NAMES = {5: "trace", logging.WARNING: "warn", logging.CRITICAL: "error"}
@@ -71,16 +71,28 @@ def configure(section: Logging, stream: TextIO | None = None) -> None:
     """Send the `continuum` loggers to the configured file, else to `stream` (stderr), at the configured level.
     Raises ConfigError when the file cannot be written.
     """
+    install, _ = prepare(section, stream)
+    install()
+
+
+def prepare(section: Logging, stream: TextIO | None = None) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What `configure` does, in two: the file is open, and the first of these sends the loggers there; the second
+    closes it unused. Raises ConfigError when it cannot be written.
+    """
     try:
         made = logging.FileHandler(section.file) if section.file else logging.StreamHandler(stream or sys.stderr)
     except OSError as fault:
         raise ConfigError([ConfigProblem(f"cannot be written: {fault.strerror}", "logging.file")]) from None
-    root = logging.getLogger("continuum")
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
     made.setFormatter(_Json() if section.format == "json" else _Text())
-    root.addHandler(made)
-    root.setLevel(_LEVELS[section.level])
-    root.propagate = False
-    logging.getLogger("continuum.access").disabled = not section.access
+
+    def install() -> None:
+        root = logging.getLogger("continuum")
+        for handler in list(root.handlers):
+            root.removeHandler(handler)
+            handler.close()
+        root.addHandler(made)
+        root.setLevel(_LEVELS[section.level])
+        root.propagate = False
+        logging.getLogger("continuum.access").disabled = not section.access
+
+    return install, made.close

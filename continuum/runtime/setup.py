@@ -6,20 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from continuum.backends import local
-from continuum.config import from_mapping, load
+from continuum.config import from_mapping, load, open_file, open_memory
+from continuum.config.codec import read
+from continuum.config.expansion import stored_form
 from continuum.config.files import find
+from continuum.config.loading import sections_of
 from continuum.config.overlay import merge
 from continuum.runtime.discover import Discovery, discover
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from continuum.config import Config
+    from continuum.config import Config, ConfigStore
 
 __all__ = ["Choice", "Setup", "set_up"]
 
@@ -36,35 +39,51 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The configuration, the file it came from, whether the embedded model is its backend, and what was found where
-    nothing said which backends there are.
+    """The store of the configuration, the file it came from, whether the embedded model is its backend, and what was
+    found where nothing said which backends there are.
     """
 
-    config: Config
+    store: ConfigStore
     file: Path | None
     embedded: bool = False
     discovery: Discovery | None = None
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.store.config
 
 
 Look = Callable[["Mapping[str, str]"], "Awaitable[Discovery]"]
 
 
-def set_up(choice: Choice, *, look: Look = discover) -> Setup:
+def set_up(choice: Choice, *, look: Look = discover, keep: bool = False) -> Setup:
     """Blocks for as long as `look` takes, where there is neither a file nor a word about backends; not to be called
-    where trio runs. Raises ConfigError with every fault at once.
+    where trio runs. keep: take up the versions that were kept of the file's configuration; else they are not looked
+    at, and nothing is written. Raises ConfigError with every fault at once.
     """
-    file = find(choice.file, choice.environ, Path.cwd())
+    environ, overlay = choice.environ, choice.overlay
+    file = find(choice.file, environ, Path.cwd())
     if choice.local:
-        overlay = merge(choice.overlay, local.backend_config_data())
-        config = load(file, environ=choice.environ, overlay=overlay) if file else from_mapping({}, overlay=overlay)
-        return Setup(config, file, embedded=True)
+        return Setup(_embedded(file, choice), file, embedded=True)
     if file is not None:
-        return Setup(load(file, environ=choice.environ, overlay=choice.overlay), file)
-    if "backends" in choice.overlay:  # laid over what was found, a URL could send a key to the wrong house
-        return Setup(from_mapping({}, overlay=choice.overlay), None)
-    discovery = trio.run(partial(look, choice.environ))
+        return Setup(open_file(file, environ=environ, overlay=overlay, keep=keep), file)
+    if "backends" in overlay:  # laid over what was found, a URL could send a key to the wrong house
+        return Setup(open_memory({}, overlay=overlay), None)
+    discovery = trio.run(partial(look, environ))
     if discovery.embedded:
-        config = from_mapping(local.backend_config_data(), overlay=choice.overlay)
-    else:
-        config = from_mapping({}, overlay=merge(discovery.overlay(), choice.overlay))
-    return Setup(config, None, discovery.embedded, discovery)
+        return Setup(
+            open_memory(local.backend_config_data(), overlay=overlay), None, embedded=True, discovery=discovery
+        )
+    from_mapping({}, overlay=merge(discovery.overlay(), overlay))  # whose faults name the variables
+    found = stored_form({"backends": [backend.as_written() for backend in discovery.backends]})
+    return Setup(open_memory(found, environ=environ, overlay=overlay), None, discovery=discovery)
+
+
+def _embedded(file: Path | None, choice: Choice) -> ConfigStore:
+    """The embedded model alone, with whatever else a file says: what comes of it is kept in memory."""
+    data = dict[str, Any](local.backend_config_data())
+    if file is not None:
+        load(file, environ=choice.environ, overlay=merge(choice.overlay, data))  # whose faults name the lines
+        data = {**sections_of(read(file)), **data}
+    return open_memory(data, environ=choice.environ, overlay=choice.overlay)

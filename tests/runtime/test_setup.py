@@ -39,7 +39,8 @@ class Machine:
 
 def test_without_a_file_the_machine_is_looked_at() -> None:
     machine = Machine()
-    setup = set_up(Choice({}, overlay=overlay.from_sets(["server.workers=2"])), look=machine.look)
+    given = overlay.from_sets(["server.workers=2"])
+    setup = set_up(Choice({"OPENAI_API_KEY": "k"}, overlay=given), look=machine.look)
     assert [backend.name for backend in setup.config.backends] == ["openai"]
     assert (setup.file, setup.embedded, setup.discovery) == (None, False, FOUND)
     assert setup.config.server.workers == 2

@@ -72,6 +72,10 @@ class Http1Transport:
                 raise UpstreamProtocolError(fault.message) from None
             raise
 
+    def retune(self, *, idle: float, connect_timeout: float) -> None:
+        """Other times, in seconds; connections stay."""
+        self._idle, self._connect_timeout = idle, connect_timeout
+
     def counts(self) -> dict[Origin, Counts]:
         """What there is now, of each origin that has connections."""
         return {origin: places.counts for origin, places in self._origins.items() if not places.empty}

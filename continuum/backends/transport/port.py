@@ -63,6 +63,10 @@ class Incoming(Protocol):
 class Transport(Protocol):
     """Carries requests. `run` does its housekeeping and lives until cancelled."""
 
+    def retune(self, *, idle: float, connect_timeout: float) -> None:
+        """Other times, in seconds, for what begins from now on, as far as that can be."""
+        ...
+
     async def send(self, origin: Origin, method: str, path: str, headers: Headers, content: bytes) -> Incoming:
         """Send and wait for the answer's head; the caller bounds the time. Raises UpstreamError."""
         ...

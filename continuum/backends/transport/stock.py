@@ -117,6 +117,11 @@ class StockTransport:
         except _FOREIGN as fault:
             raise _ours(fault) from None
 
+    def retune(self, *, idle: float, connect_timeout: float) -> None:
+        """Only connecting: httpx keeps idle connections as long as it was told when it was made."""
+        del idle
+        self._extensions["timeout"] = {**self._extensions["timeout"], "connect": connect_timeout}
+
     async def run(self) -> None:
         """Httpx keeps its own house."""
         await trio.sleep_forever()

@@ -1,0 +1,42 @@
+"""From a configuration to a running instance that follows it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from continuum.backends.pool import open_pool
+from continuum.backends.tasks import open_tasks
+from continuum.config import Config, store_of
+from continuum.runtime.instance import Instance
+from continuum.runtime.reload import Reloader, access_of
+from continuum.runtime.watching import keep_up, open_hangups
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from continuum.config import ConfigStore
+
+__all__ = ["open_instance"]
+
+
+@asynccontextmanager
+async def open_instance(source: Config | ConfigStore, *, owns_process: bool = False) -> AsyncGenerator[Instance]:
+    """The instance at work, once each server whose models are not configured was asked (for a bounded time);
+    leaving ends all it started, the store's part included. owns_process: this is the program, not a guest in one: it
+    reloads on SIGHUP, and its logging follows the configuration (which `log.configure` set up).
+
+    Raises ConfigError for a file of client keys that cannot be used.
+    """
+    store = store_of(source) if isinstance(source, Config) else source
+    try:
+        async with open_pool(store.config) as pool:
+            instance = Instance(store, pool, access_of(store.config), owns_process=owns_process)
+            store.prepare_with(Reloader(instance).prepare)
+            with open_hangups(wanted=owns_process) as hangups:
+                async with open_tasks(partial(keep_up, instance, hangups)):
+                    await pool.catalog.first_look()
+                    yield instance
+    finally:
+        store.close()

@@ -1,0 +1,102 @@
+"""The table of what a change of each section does, and that backends are let go only when nobody uses them."""
+
+import pytest
+import trio
+from chat import TEXT
+
+from continuum.chat import ChatRequest, Message, TextDelta
+from continuum.config import SECTIONS, open_memory
+from continuum.config.judge import RESTART_ONLY
+from continuum.core import Call
+from continuum.errors import StreamBroken
+from continuum.runtime import Instance, open_instance
+from continuum.runtime.reload import AT_EACH_REQUEST, PARTS
+from continuum.testing.upstream import Stream, Wait, open_upstream
+
+QUIET = {"health_checks": {"enabled": False}}
+
+
+def test_every_section_is_in_the_table() -> None:
+    parts = {name for part in PARTS for name in part.sections}
+    assert parts.isdisjoint(AT_EACH_REQUEST)
+    assert parts.isdisjoint(RESTART_ONLY)
+    assert parts | set(AT_EACH_REQUEST) | set(RESTART_ONLY) == set(SECTIONS), "a section that nobody heeds"
+
+
+def entry(url: str, name: str, **more: object) -> dict[str, object]:
+    return {"name": name, "type": "openai", "url": url, "models": ["m"], **more}
+
+
+def call() -> Call:
+    return Call.of_chat(ChatRequest("m", [Message.of_text("user", "hello")]), request_id="r")
+
+
+async def answer(instance: Instance) -> str:
+    async with await instance.engine.open(call()) as reply:
+        return "".join([event.text async for frame in reply for event in frame.events if isinstance(event, TextDelta)])
+
+
+async def commit(instance: Instance, **sections: object) -> None:
+    await instance.store.commit(sections, source="api", user="admin")
+
+
+async def test_a_backend_that_is_gone_finishes_what_it_began() -> None:
+    gate = trio.Event()
+    async with open_upstream(Stream((TEXT[:3], Wait(gate), TEXT[3:]))) as old, open_upstream() as new:
+        store = open_memory({"backends": [entry(old.url, "a")], **QUIET})
+        async with open_instance(store) as instance:
+            (gone,) = instance.pool.backends
+            async with await instance.engine.open(call()) as reply:
+                await commit(instance, backends=[entry(new.url, "b")])
+                assert await answer(instance) == TEXT
+                assert (gone.in_flight, len(new.calls)) == (1, 1)
+                gate.set()
+                said = [event.text async for frame in reply for event in frame.events if isinstance(event, TextDelta)]
+            assert "".join(said) == TEXT
+            with trio.fail_after(5):
+                while old.open_connections:
+                    await trio.lowlevel.checkpoint()
+            assert gone.in_flight == 0
+
+
+async def test_a_removed_backend_that_is_forced_out_is_cut() -> None:
+    gate = trio.Event()
+    async with open_upstream(Stream(("one", Wait(gate)))) as old:
+        store = open_memory({"backends": [entry(old.url, "a")], **QUIET})
+        async with open_instance(store) as instance, await instance.engine.open(call()) as reply:
+            await reply.frames()
+            await commit(instance, backends=[])
+            instance.pool.cut("a")
+            with trio.fail_after(5), pytest.raises(StreamBroken):
+                await reply.frames()
+
+
+async def test_what_can_change_under_way_does_not_start_anew() -> None:
+    async with open_upstream() as upstream:
+        store = open_memory({"backends": [entry(upstream.url, "a"), entry(upstream.url, "b", api_key="k-1")], **QUIET})
+        async with open_instance(store) as instance:
+            one, two = instance.pool.backends
+            soft = {"weight": 9, "models": ["m", "n"], "max_in_flight": 3}
+            await commit(
+                instance, backends=[entry(upstream.url, "b", api_key="k-2"), {**entry(upstream.url, "a"), **soft}]
+            )
+            assert instance.pool.backends[1] is one
+            assert instance.pool.backends[0] is not two
+            assert instance.pool.backends[0].breaker is two.breaker
+            assert one.weight == 9
+            assert {info.id for info in instance.models()} == {"m", "n"}
+            await commit(instance, timeouts={"idle": "1s"}, health_checks={"enabled": False, "interval": "1s"})
+            assert instance.pool.backends[1] is one
+
+
+async def test_a_call_keeps_the_engine_it_came_in_with() -> None:
+    store = open_memory(QUIET)
+    async with open_instance(store) as instance:
+        first = instance.engine.engine
+        await commit(instance, retry={"max_attempts": 5})
+        assert instance.engine.engine is first, "retuned"
+        assert first.retries.section.max_attempts == 5
+        await commit(instance, routing={"default_model": "m"})
+        assert instance.engine.engine is not first
+        assert instance.engine.engine.retries is first.retries
+        assert instance.default_model() == "m"
