@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from continuum.chat import Event
+from continuum.config import BackendConfig, Config
 from continuum.core import Call, Fallen
 
 __all__ = ["Backend", "Engine", "Frame", "Health", "Host", "ModelInfo", "Pool", "Reply"]
@@ -125,6 +126,15 @@ class Host(Protocol):
     @property
     def pool(self) -> Pool:
         """The backends."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        ...
+
+    async def lend(self, backend: BackendConfig) -> None:
+        """Have a backend in the place of the one of its name, or as one more, until the process ends."""
         ...
 
     def models(self) -> Sequence[ModelInfo]:

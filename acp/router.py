@@ -51,6 +51,9 @@ METHODS: Final = (
     Method("session/set_config_option", "session_set_config_option"),
     Method("session/set_mode", "session_set_mode"),
     Method("session/set_model", "session_set_model"),
+    Method("providers/list", "providers_list"),
+    Method("providers/set", "providers_set"),
+    Method("providers/disable", "providers_disable"),
     Method("$/cancel_request", "cancel_request", early=True, notification=True),
 )
 

@@ -18,6 +18,7 @@ __all__ = [
     "Audio",
     "CancelSession",
     "ContentBlock",
+    "DisableProvider",
     "EmbeddedResource",
     "Image",
     "ListSessions",
@@ -30,6 +31,7 @@ __all__ = [
     "SetConfigOption",
     "SetMode",
     "SetModel",
+    "SetProvider",
     "Text",
     "json_schema",
     "read_params",
@@ -150,6 +152,21 @@ class SetModel(_Record):
     model_id: str
 
 
+class SetProvider(_Record):
+    """providers/set: the whole of what a provider is; without headers there are none."""
+
+    provider_id: str
+    api_type: str
+    base_url: str
+    headers: dict[str, str] | None = None
+
+
+class DisableProvider(_Record):
+    """providers/disable."""
+
+    provider_id: str
+
+
 PARAMS: Final[Mapping[str, type[_Record]]] = {
     "session/new": NewSession,
     "session/load": OpenSession,
@@ -163,6 +180,8 @@ PARAMS: Final[Mapping[str, type[_Record]]] = {
     "session/set_mode": SetMode,
     "session/set_model": SetModel,
     "session/set_config_option": SetConfigOption,
+    "providers/set": SetProvider,
+    "providers/disable": DisableProvider,
 }
 """Of each method whose params have fields; initialize reads its own."""
 

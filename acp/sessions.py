@@ -89,11 +89,16 @@ class SessionTable:
 
     def __init__(self, host: Host, settings: Settings, store: Sessions, nursery: trio.Nursery) -> None:
         """nursery: where what a session starts (MCP servers) is run; it outlives every session."""
-        self._host = host
+        self.host = host
         self._settings = settings
         self._store = store
         self._nursery = nursery
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    @property
+    def awake(self) -> list[Session]:
+        """Those whose history is in memory."""
+        return [session for session in self._sessions.values() if not session.asleep]
 
     def open(self, places: Places, ident: str | None = None) -> Session:
         """A new session, of this id where one is given. RpcError: as many as may be are busy."""
@@ -195,7 +200,7 @@ class SessionTable:
                     self._sleep(session)
 
     def _make(self, ident: str, places: Places) -> Session:
-        return Session(ident, places.cwd, self._host, self._settings, self._nursery, *places[1:])
+        return Session(ident, places.cwd, self.host, self._settings, self._nursery, *places[1:])
 
     def _admit(self, session: Session) -> None:
         """Take the session among those awake; at the limit the one idle for longest goes to sleep for it."""

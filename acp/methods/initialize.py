@@ -32,6 +32,7 @@ _CAPABILITIES: Final[JsonObject] = {
         "additionalDirectories": {},
     },
     "auth": {"logout": {}},
+    "providers": {},
 }
 
 # No session needs it: a client that does not offer it can go on at once.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from continuum.config.given import Given
     from continuum.config.history import History
     from continuum.config.model import Config
+    from continuum.config.sections.backends import BackendConfig
     from continuum.errors import ConfigProblem
 
 __all__ = ["Candidate", "Change", "Committed", "ConfigStore", "Prepare", "Subscription", "Version"]
@@ -81,6 +82,7 @@ class ConfigStore:
         self._changed = trio.Event()
         self._closed = False
         self._told = ""
+        self._lent: dict[str, BackendConfig] = {}
         judge.started_with = self.current.config
         self.running: Config = judge.in_force(self.current.stored)
         self.config: Config = self.running
@@ -142,6 +144,21 @@ class ConfigStore:
             if if_match is not None and if_match != self.current.number:
                 raise VersionConflict(self.current.number)
             return await self._commit(self.judge(changes), source, user, description)
+
+    async def lend(self, backend: BackendConfig) -> None:
+        """Have a backend in the place of the one of its name, or as one more, whatever is committed: until the process
+        ends, and no version knows of it. In force on return. Raises ConfigError for what cannot be built.
+        """
+        async with self._writing:
+            before = self._lent
+            self._lent = {**before, backend.name: backend}
+            try:
+                config = self._effective(self._judge.in_force(self.current.stored))
+                change = await self._build(config)
+            except BaseException:
+                self._lent = before
+                raise
+            self._swap(config, change)
 
     async def reload(self) -> Committed | None:
         """Read the file again: of the sections whose text has changed there a version is made. None where there is
@@ -260,8 +277,10 @@ class ConfigStore:
         self._tell()
 
     def _effective(self, config: Config) -> Config:
-        """What only a restart changes is as it was at the start."""
-        return config.model_copy(update={name: getattr(self.running, name) for name in RESTART_ONLY})
+        """What only a restart changes is as it was at the start, what is lent stands over the rest."""
+        given = {each.name: each for each in config.backends}
+        update: dict[str, Any] = {name: getattr(self.running, name) for name in RESTART_ONLY}
+        return config.model_copy(update={**update, "backends": list({**given, **self._lent}.values())})
 
     def _tell_once(self, words: str) -> None:
         if words != self._told:

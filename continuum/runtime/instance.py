@@ -13,7 +13,7 @@ from continuum.runtime.door import Door
 
 if TYPE_CHECKING:
     from continuum.backends.pool import Pool
-    from continuum.config import Config, ConfigStore
+    from continuum.config import BackendConfig, Config, ConfigStore
     from continuum.core import Access, Principal
 
 __all__ = ["Instance"]
@@ -42,6 +42,13 @@ class Instance:
     def config(self) -> Config:
         """The configuration in force: not to be kept, since it is replaced whole."""
         return self.store.config
+
+    async def lend(self, backend: BackendConfig) -> None:
+        """Have a backend in the place of the one of its name, or as one more, until the process ends. Returns once it
+        was asked for its models where they are not configured (for a bounded time). Raises ConfigError.
+        """
+        await self.store.lend(backend)
+        await self.pool.catalog.first_look()
 
     @property
     def usable(self) -> bool:

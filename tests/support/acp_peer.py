@@ -16,6 +16,7 @@ from acp_schema import RESULTS, hold_to_schema
 from continuum import config
 from continuum.acp.server import serve
 from continuum.chat import ChatRequest, Event, Finished, PartStarted, Started, TextDelta
+from continuum.config import BackendConfig, Config
 from continuum.core import Call, Fallen
 
 Json = dict[str, Any]
@@ -128,6 +129,13 @@ class ScriptedHost:
             raise steps[0]
         self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts, fallback=self.fallback))
         return self.replies[-1]
+
+    @property
+    def config(self) -> Config:
+        return config_of()
+
+    async def lend(self, backend: BackendConfig) -> None:
+        raise AssertionError(backend.name)
 
     def models(self) -> list[ScriptedModel]:
         return [ScriptedModel(name, self.context_window) for name in self.names]

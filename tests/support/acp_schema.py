@@ -20,6 +20,9 @@ RESULTS: Mapping[str, type[BaseModel]] = {
     "session/set_mode": schema.SetSessionModeResponse,
     "session/prompt": schema.PromptResponse,
     "session/set_config_option": schema.SetSessionConfigOptionResponse,
+    "providers/list": schema.ListProvidersResponse,
+    "providers/set": schema.SetProviderResponse,
+    "providers/disable": schema.DisableProviderResponse,
 }
 CALLS: Mapping[str, type[BaseModel]] = {
     "session/update": schema.SessionNotification,
