@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -275,3 +276,12 @@ def test_every_kind_of_fault_in_the_documentation_has_its_rows() -> None:
     }
     assert [words for words in kinds if words not in text] == []
     assert set().union(*kinds.values()) == set(FAULTS)
+
+
+def test_a_port_that_is_taken_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "continuum.testing.upstream", "--port", str(port)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"continuum.testing.upstream: port {port}: Address already in use\n"

@@ -25,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, fault in FAULTS.items():
             print(f"{name:22} {fault.text} -> {fault.promise.value}")  # noqa: T201 - the command's output
         return 0
-    trio.run(_serve, options)
+    try:
+        trio.run(_serve, options)
+    except OSError as fault:  # a port that cannot be had
+        print(f"continuum.testing.upstream: port {options.port}: {fault.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 
