@@ -16,11 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+import yaml
 from child import Child
 from serving import LISTENING, config, open_router
 
 from continuum.backends import local
 from continuum.backends.local.model import SMOLLM2, model_path
+from continuum.testing.ide import open_ide
 
 MODEL = "smollm2-135m"
 ASK = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "Tell me a short story."}]}
@@ -117,6 +119,34 @@ def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
             process.kill()
     assert turn["stopReason"] in {"end_turn", "max_tokens"}
     assert len(chunks) > 1
+
+
+async def test_stdio_calls_a_tool_and_speaks_about_its_result(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    """What --local configures, but for a model that always says the same, and a user who is asked."""
+    data = local.backend_config_data()
+    data["backends"][0]["managed"]["command"] += ["--temperature", "0"]
+    data["acp"] = {"tools": {"enabled": ["read"]}, "permissions": {"auto_allow": [], "always_ask": ["read"]}}
+    file = tmp_path / "continuum.yaml"
+    file.write_text(yaml.safe_dump(data), encoding="utf-8")
+    (tmp_path / "example.txt").write_text("The meeting is at nine.\n")
+    command = [sys.executable, "-m", "continuum", "--mode", "stdio", "--config", str(file)]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environ}
+    with trio.fail_after(TIMEOUT_S):
+        async with open_ide(command, cwd=str(tmp_path), environment=env) as ide:
+            ide.permissions.answers.append("allow_once")
+            session = await ide.new_session(str(tmp_path))
+            turn = await ide.prompt(session, "Read the file example.txt")
+    assert turn["stopReason"] == "end_turn"
+    assert len(ide.permissions.asked) == 1
+    ident = ide.permissions.asked[0]["toolCall"]["toolCallId"]
+    shown = ide.tool_call(ident)
+    assert shown["statuses"] == ["pending", "in_progress", "completed"]
+    assert shown["rawInput"]["path"] == "example.txt"
+    assert shown["content"][0]["content"]["text"] == "The meeting is at nine.\n"
+    kinds = [(update["update"]["sessionUpdate"], update["update"].get("toolCallId")) for update in ide.updates]
+    after = ide.updates[kinds.index(("tool_call", ident)) :]
+    said = [update["update"] for update in after if update["update"]["sessionUpdate"] == "agent_message_chunk"]
+    assert "".join(chunk["content"]["text"] for chunk in said).strip()
 
 
 def managed_servers(router: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The child process of the embedded model: `python -m continuum.backends.local --port N [--model FILE]`.
+"""The child process of the embedded model: `python -m continuum.backends.local --port N`.
 
 It is run under the guardian of continuum.backends.managed, which ends it; it handles no signal itself.
 """
@@ -18,6 +18,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m continuum.backends.local", description="Serve the embedded model.")
     parser.add_argument("--port", type=int, required=True, help="port of 127.0.0.1 to listen on")
     parser.add_argument("--model", type=Path, help="a GGUF file to serve instead of the demonstration model")
+    parser.add_argument("--temperature", type=float, help="for requests that name none: 0 always says the same")
     return parser.parse_args()
 
 
@@ -34,7 +35,7 @@ if __name__ == "__main__":
         # Only now: loading llama.cpp on a CPU it is not built for ends the process without a word.
         from continuum.backends.local.server import serve
 
-        serve(model, options.port, MODEL_ID)
+        serve(model, options.port, MODEL_ID, temperature=options.temperature)
     except LocalModelError as error:
         _say(error.message)
         sys.exit(1)

@@ -45,10 +45,18 @@ def parameters(model: Path, port: int, alias: str, template: str) -> Any:
     return chosen
 
 
-def serve(model: Path, port: int, alias: str, *, template: str = CHAT_TEMPLATE) -> None:
-    """Serve until a signal ends the process. LocalModelError: the file is no model, or the port is taken."""
+def serve(
+    model: Path, port: int, alias: str, *, template: str = CHAT_TEMPLATE, temperature: float | None = None
+) -> None:
+    """Serve until a signal ends the process. LocalModelError: the file is no model, or the port is taken.
+
+    temperature: for requests that name none; None: llama.cpp's own default.
+    """
+    chosen = parameters(model, port, alias, template)
+    if temperature is not None:
+        chosen.sampling.temp = temperature
     try:
-        server = _llama.Server(parameters(model, port, alias, template))
+        server = _llama.Server(chosen)
     except RuntimeError as error:
         raise LocalModelError(
             "llama.cpp cannot serve the model: not a GGUF file it knows, or the port is taken"
