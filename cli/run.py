@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from functools import partial
@@ -99,7 +100,7 @@ def run_prompt(  # noqa: PLR0917 - click passes each option
     modes: dict[str, Mode] = {mode: mode for mode in MODES}
     wish = Wish(text, model, session, modes[tools] if tools is not None else None, as_json)
     try:
-        trio.run(with_progress, "looking at the backends", partial(_answer, setup, wish))
+        trio.run(with_progress, "looking at the backends", partial(_interruptible, setup, wish))
     except BaseException as error:  # noqa: BLE001 - a nursery may have wrapped it; told or raised below
         _tell(_unwrapped(error))
 
@@ -121,6 +122,33 @@ def _tell(fault: BaseException) -> None:
     if isinstance(fault, RpcError):
         raise ContinuumError(fault.message)
     raise fault
+
+
+async def _interruptible(setup: Setup, wish: Wish, progress: Progress) -> None:
+    """The answer; Ctrl-C cancels it. Python's own way, an exception at whichever line runs, can strike between taking
+    something and the block that gives it back.
+    """
+    interrupted = trio.Event()
+    failure: Exception | None = None
+
+    async def heed() -> None:
+        await anext(signals)
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends the process at once
+        nursery.cancel_scope.cancel()
+
+    with trio.open_signal_receiver(signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(heed)
+            try:
+                await _answer(setup, wish, progress)
+            except Exception as fault:  # noqa: BLE001 - raised below as it is
+                failure = fault
+            nursery.cancel_scope.cancel()
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    if failure is not None:
+        raise failure
 
 
 async def _answer(setup: Setup, wish: Wish, progress: Progress) -> None:
