@@ -50,6 +50,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "httptools": ("continuum.backends.transport",),
     "httpx": ("continuum.backends", "continuum.cli.admin", "continuum.acp.tools.fetch"),
     "hypercorn": ("continuum.http",),
+    "httpx2": ("continuum.acp.mcp",),  # the client that mcp takes
     "mcp": ("continuum.acp.mcp",),
     "mcp_types": ("continuum.acp.mcp",),
     "msgspec": ("continuum",),

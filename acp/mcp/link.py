@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
+import httpx2
 import trio
 from mcp import ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, Implementation, PaginatedRequestParams
 
@@ -31,14 +31,15 @@ __all__ = ["attend"]
 
 _US: Final = Implementation(name="continuum", version=VERSION)
 _START_TIME: Final = 15.0  # seconds until a server must have said what it offers
+_NETWORK_TIMES: Final = httpx2.Timeout(30.0, read=300.0)  # reads are streams that may be quiet for long
 _MOST_PAGES: Final = 32
 _MOST_TOOLS: Final = 512
 _LONGEST_LIST: Final = 1024 * 1024  # bytes of all descriptions and schemas
 
 
-async def attend(server: Server, cwd: str) -> None:
+async def attend(server: Server, cwd: str, *, start_within: float = _START_TIME) -> None:
     """Connect and serve until the session ends. ServerFault, or whatever the client raises: it is of no use."""
-    with trio.move_on_after(_START_TIME) as starting:
+    with trio.move_on_after(start_within) as starting:
         async with _connected(server, cwd) as (read, write), ClientSession(read, write, client_info=_US) as session:
             await session.initialize()
             server.up(await _tools(session), partial(_call, session))
@@ -46,7 +47,7 @@ async def attend(server: Server, cwd: str) -> None:
             await server.over.wait()
             server.down()
     if starting.cancelled_caught:
-        raise ServerFault(f"it did not start within {_START_TIME:.0f} s")
+        raise ServerFault(f"it did not start within {start_within:g} s")
 
 
 @asynccontextmanager
@@ -57,7 +58,7 @@ async def _connected(server: Server, cwd: str) -> AsyncGenerator[Any]:
             yield streams
     elif spec.kind == "http":
         async with (
-            create_mcp_http_client(headers=dict(spec.headers)) as http,
+            httpx2.AsyncClient(headers=dict(spec.headers), timeout=_NETWORK_TIMES) as http,
             streamable_http_client(spec.url, http_client=http) as streams,
         ):
             yield streams

@@ -11,7 +11,8 @@ import trio
 from acp_peer import ScriptedHost, text_answer
 from desk import call, calls, open_desk, results, told
 
-from continuum.testing.ide import Ide
+from continuum.testing.ide import Ide, open_ide
+from continuum.testing.upstream import Stream, open_upstream
 
 PROGRAM = str(Path(mcp_server.__file__))
 ALLOW: dict[str, Any] = {"permissions": {"default_policy": "allow", "always_ask": []}}
@@ -158,6 +159,23 @@ async def test_servers_of_the_configuration_and_the_switch(tmp_path: Path) -> No
     async with open_desk(scripted, acp=off) as ide:
         await ask(ide, tmp_path, server())
         assert "acp.capabilities.mcp is false" in ide.said("agent_thought_chunk")
+
+
+async def test_without_the_extra_the_command_that_installs_it_is_told(tmp_path: Path) -> None:
+    """The real process, in an interpreter that cannot import mcp."""
+    hidden = "import runpy, sys; sys.modules.update(mcp=None, mcp_types=None); "
+    program = f"{hidden}runpy.run_module('continuum', None, '__main__', alter_sys=True)"
+    config = tmp_path / "continuum.yaml"
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    async with open_upstream() as upstream:
+        upstream.push(Stream(("done",)))
+        config.write_text(f"backends: [{{name: b, type: generic, url: '{upstream.url}/v1', models: [m]}}]\n")
+        command = [sys.executable, "-c", program, "--mode", "stdio", "--config", str(config)]
+        with trio.fail_after(20):
+            async with open_ide(command, cwd=str(tmp_path), environment=env) as ide:
+                await ide.prompt(await ide.new_session(str(tmp_path), mcpServers=[server()]))
+    assert ide.said() == "done"
+    assert "left out: install them with `pip install 'continuum-router[mcp]'`" in ide.said("agent_thought_chunk")
 
 
 async def test_servers_start_once_and_end_with_the_session(tmp_path: Path) -> None:
