@@ -12,17 +12,18 @@ from .inbound import InFlight
 from .jsonrpc import NOT_FOUND, JsonObject, RpcError
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .session import Session, Settings
     from .sessions import SessionTable
 
 __all__ = ["Agent"]
 
 
 class Agent:
-    """One connection's agent."""
+    """One connection's agent. deferred: `initialize` is answered by the configuration."""
 
-    def __init__(self, client: Client, hosting: Hosting) -> None:
+    def __init__(self, client: Client, hosting: Hosting, *, deferred: bool = False) -> None:
         self.client = client
+        self.deferred = deferred
         self.in_flight = InFlight()
         self.initialized = trio.Event()
         self._hosting = hosting
@@ -35,6 +36,10 @@ class Agent:
     async def sessions(self) -> SessionTable:
         """The sessions, as soon as there is an instance to serve them. RpcError: there will be none."""
         return await self._hosting.sessions()
+
+    async def settings(self) -> Settings | None:
+        """What the configuration says of sessions, as soon as it is read; None where it is faulty."""
+        return await self._hosting.settings()
 
     def session(self, ident: str) -> Session:
         """An open session. RpcError -32002: there is none of that id."""

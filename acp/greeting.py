@@ -25,20 +25,25 @@ _WAITING: Final = (
 
 class Greeting(NamedTuple):
     """What the agent goes on from. client_capabilities: what the client can do, None while it has not said.
-    unread: bytes that were read and not answered.
+    unread: bytes that were read and not answered. deferred: the configuration has a say in what is answered.
     """
 
     client_capabilities: JsonObject | None = None
     unread: bytes = b""
+    deferred: bool = False
 
 
 NOT_GREETED: Final = Greeting()
 
 
-def greet(in_fd: int, out_fd: int) -> Greeting:
-    """Wait for the first line and answer it if it is `initialize`; who types at a terminal is told what is awaited."""
+def greet(in_fd: int, out_fd: int, *, deferred: bool = False) -> Greeting:
+    """Wait for the first line and answer it if it is `initialize`; who types at a terminal is told what is awaited.
+    deferred: answer nothing before the configuration is read.
+    """
     if os.isatty(in_fd):
         sys.stderr.write(_WAITING)
+    if deferred:
+        return Greeting(deferred=True)
     read = b""
     while b"\n" not in read and len(read) < _READ_SIZE:
         piece = _read(in_fd)

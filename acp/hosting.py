@@ -45,7 +45,9 @@ class Hosting:
         self._open_host = open_host
         self._sessions: SessionTable | None = None
         self._fault = ""
+        self._settings: Settings | None = None
         self._wanted = trio.Event()
+        self._read = trio.Event()  # the configuration is judged
         self._settled = trio.Event()  # there are sessions, or it is known that there will be none
         self._closing = trio.Event()
         self._done = trio.Event()
@@ -69,6 +71,12 @@ class Hosting:
             raise RpcError(INTERNAL_ERROR, self._fault)
         return self._sessions
 
+    async def settings(self) -> Settings | None:
+        """Load if nobody asked for it yet, and wait for the configuration alone; None: it cannot be used."""
+        self.begin()
+        await self._read.wait()
+        return self._settings
+
     async def close(self) -> None:
         """Nobody will ask for a session any more: wait until the configuration is judged and the instance down."""
         self._closing.set()
@@ -84,12 +92,15 @@ class Hosting:
             if self._sessions is not None:
                 raise
             self._give_up(error)
+        self._read.set()
         self._settled.set()
         self._done.set()
 
     async def _serve(self) -> None:
         config, settings, open_host = await trio.to_thread.run_sync(self._prepare, abandon_on_cancel=True)
         self.eof_grace = settings.eof_grace
+        self._settings = settings
+        self._read.set()
         if self._closing.is_set():
             return
         open_table: OpenTable = load_target("continuum.acp.sessions:open_sessions")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from .commands import available_commands
 from .equipment import equip
-from .jsonrpc import INVALID_PARAMS, RpcError
-from .sessions import Places
+from .jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from .sessions import Places, SessionTable
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from .schema import NewSession
     from .session import Session
 
-__all__ = ["announced", "places_of"]
+__all__ = ["announced", "earlier_sessions", "places_of"]
+
+
+async def earlier_sessions(agent: Agent) -> SessionTable:
+    """The sessions, for a method that goes back to earlier ones. RpcError -32601: the configuration forbids that."""
+    table = await agent.sessions()
+    if not table.settings.load_session:
+        raise RpcError(METHOD_NOT_FOUND, "Method not found: acp.capabilities.load_session is false")
+    return table
 
 
 def places_of(params: NewSession) -> Places:

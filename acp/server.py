@@ -75,7 +75,7 @@ class _Process:
     def __init__(self, transport: StdioTransport, hosting: Hosting, greeting: Greeting) -> None:
         self._transport = transport
         self._hosting = hosting
-        self._agent = Agent(Client(transport), hosting)
+        self._agent = Agent(Client(transport), hosting, deferred=greeting.deferred)
         if greeting.client_capabilities is not None:
             self._agent.greeted(greeting.client_capabilities)
         self._reading = trio.CancelScope()

@@ -35,6 +35,7 @@ class Settings:
     mcp_servers: Sequence[McpServer]
     max_turn_requests: int
     mcp: bool = True
+    load_session: bool = True
     max_concurrent: int = 10
     default_model: str | None = None
     system_prompt: str | None = None
@@ -55,6 +56,7 @@ class Settings:
             mcp_servers=section.mcp_servers,
             max_turn_requests=section.max_turn_requests,
             mcp=section.capabilities.mcp,
+            load_session=section.capabilities.load_session,
             max_concurrent=section.sessions.max_concurrent,
             default_model=section.default_model,
             system_prompt=_system_prompt(section),

@@ -90,7 +90,7 @@ class SessionTable:
     def __init__(self, host: Host, settings: Settings, store: Sessions, nursery: trio.Nursery) -> None:
         """nursery: where what a session starts (MCP servers) is run; it outlives every session."""
         self.host = host
-        self._settings = settings
+        self.settings = settings
         self._store = store
         self._nursery = nursery
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -200,12 +200,12 @@ class SessionTable:
                     self._sleep(session)
 
     def _make(self, ident: str, places: Places) -> Session:
-        return Session(ident, places.cwd, self.host, self._settings, self._nursery, *places[1:])
+        return Session(ident, places.cwd, self.host, self.settings, self._nursery, *places[1:])
 
     def _admit(self, session: Session) -> None:
         """Take the session among those awake; at the limit the one idle for longest goes to sleep for it."""
         others = [each for each in self._sessions.values() if not each.asleep and each is not session]
-        if len(others) >= self._settings.max_concurrent:
+        if len(others) >= self.settings.max_concurrent:
             idle = next((each for each in others if not each.prompts), None)
             if idle is None:
                 raise RpcError(INTERNAL_ERROR, f"All {len(others)} sessions are busy (acp.sessions.max_concurrent)")

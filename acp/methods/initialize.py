@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from continuum.version import VERSION
@@ -11,6 +12,7 @@ from ..jsonrpc import INVALID_PARAMS, JsonObject, RpcError, is_object
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..inbound import Inbound
+    from ..session import Settings
 
 __all__ = ["PROTOCOL_VERSION", "answer", "capabilities_of", "handle"]
 
@@ -34,6 +36,8 @@ _CAPABILITIES: Final[JsonObject] = {
     "auth": {"logout": {}},
     "providers": {},
 }
+
+_EARLIER: Final = ("list", "resume")  # what goes with loadSession
 
 # No session needs it: a client that does not offer it can go on at once.
 _SETUP: Final[JsonObject] = {
@@ -79,8 +83,26 @@ def _runs_terminal_methods(capabilities: JsonObject) -> bool:
     return standard or (is_object(meta) and meta.get("terminal-auth") is True)
 
 
-def handle(agent: Agent, call: Inbound) -> JsonObject:
-    """The handshake, where it was not the first line (greeting.py) or comes again."""
+def handle(agent: Agent, call: Inbound) -> JsonObject | Awaitable[JsonObject]:
+    """The handshake, where it was not the first line (greeting.py), waits for the configuration, or comes again."""
     answered = answer(call.params)
     agent.greeted(capabilities_of(call.params))
-    return answered
+    return _as_configured(agent, answered) if agent.deferred else answered
+
+
+async def _as_configured(agent: Agent, answered: JsonObject) -> JsonObject:
+    settings = await agent.settings()
+    return {**answered, "agentCapabilities": _allowed(settings)} if settings else answered
+
+
+def _allowed(settings: Settings) -> JsonObject:
+    """Of what there is, what acp.capabilities leaves."""
+    allowed = dict(_CAPABILITIES)
+    if not settings.mcp:
+        allowed["mcp"] = allowed["mcpCapabilities"] = dict.fromkeys(_MCP, False)
+    if not settings.load_session:
+        allowed["loadSession"] = False
+        allowed["sessionCapabilities"] = {
+            name: value for name, value in _CAPABILITIES["sessionCapabilities"].items() if name not in _EARLIER
+        }
+    return allowed

@@ -8,6 +8,7 @@ from ..agent import Agent
 from ..inbound import Inbound
 from ..jsonrpc import JsonObject
 from ..keeping import info_of
+from ..opening import earlier_sessions
 from ..schema import ListSessions, read_params
 
 __all__ = ["handle"]
@@ -19,7 +20,7 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
 
 
 async def _list(agent: Agent, params: ListSessions) -> JsonObject:
-    table = await agent.sessions()
+    table = await earlier_sessions(agent)
     rows, cursor = await table.page(params.cwd, params.cursor)
     answer: JsonObject = {"sessions": [info_of(row) for row in rows]}
     return {**answer, "nextCursor": cursor} if cursor is not None else answer

@@ -8,7 +8,7 @@ from ..agent import Agent
 from ..config_options import picked
 from ..inbound import Inbound
 from ..jsonrpc import JsonObject
-from ..opening import announced, places_of
+from ..opening import announced, earlier_sessions, places_of
 from ..schema import OpenSession, read_params
 from ..sessions import Places
 
@@ -22,7 +22,7 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
 
 
 async def _load(agent: Agent, call: Inbound, ident: str, places: Places) -> JsonObject:
-    table = await agent.sessions()
+    table = await earlier_sessions(agent)
     session, turns = await table.load(ident, places)
     for turn in turns:
         for update in turn.updates:

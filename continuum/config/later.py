@@ -11,7 +11,6 @@ rate_limiting.storage
 global_prompts
 files
 metrics
-acp.capabilities.load_session
 storage.url
 cache.responses
 tracing

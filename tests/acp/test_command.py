@@ -1,6 +1,7 @@
 """`continuum --mode stdio` as a user starts it: the example client, pipelines, and a configuration with faults."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -42,6 +43,61 @@ async def test_the_example_streams_one_prompt(checkout: Path, tmp_path: Path) ->
 
 def _run(command: str, *options: str, data: bytes = INITIALIZE + SESSION) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([command, *options], input=data, capture_output=True, timeout=SECONDS, check=False)
+
+
+LESS = "acp: {capabilities: {load_session: false, mcp: false}}\n"
+
+
+@pytest.mark.parametrize("way", ["file", "pipe", "option", "variable"])
+def test_the_greeting_does_not_promise_what_the_configuration_forbids(
+    continuum_command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    config = write_config(tmp_path, "http://127.0.0.1:9")
+    options, reading = ["--config", str(config)], -1
+    match way:
+        case "file":
+            config.write_text(config.read_text("utf-8") + LESS, "utf-8")
+        case "pipe":
+            text = config.read_bytes() + LESS.encode()
+            reading, writing = os.pipe()
+            os.write(writing, text)
+            os.close(writing)
+            options = ["--config", f"/dev/fd/{reading}"]
+            os.set_inheritable(reading, True)  # noqa: FBT003 - no keyword there
+        case "option":
+            options += ["--set", "acp.capabilities.load_session=false", "--set", "acp.capabilities.mcp=false"]
+        case _:
+            for name in ("LOAD_SESSION", "MCP"):
+                monkeypatch.setenv(f"CONTINUUM_ACP__CAPABILITIES__{name}", "false")
+    resume = b'{"jsonrpc":"2.0","id":2,"method":"session/resume","params":{"sessionId":"s","cwd":"/"}}\n'
+    close_fds = reading < 0
+    done = subprocess.run(
+        [continuum_command, *options],
+        input=INITIALIZE + SESSION + resume,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+        close_fds=close_fds,
+    )
+    if not close_fds:
+        os.close(reading)
+    hello, session, refused = sorted(answers(done.stdout), key=lambda message: message["id"])
+    promised = hello["result"]["agentCapabilities"]
+    assert promised["loadSession"] is False
+    assert promised["mcpCapabilities"] == promised["mcp"] == {"http": False, "sse": False}
+    assert promised["sessionCapabilities"].keys() == {"close", "delete", "fork", "additionalDirectories"}
+    assert "sessionId" in session["result"]
+    assert refused["error"]["code"] == -32601
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_faulty_word_about_capabilities_does_not_keep_the_greeting(continuum_command: str, tmp_path: Path) -> None:
+    config = write_config(tmp_path, "http://127.0.0.1:9")
+    config.write_text("acp: {capabilities: {nonsense: 1}}\n", "utf-8")
+    found = answers(_run(continuum_command, "--config", str(config)).stdout)
+    hello, session = sorted(found, key=lambda message: message["id"])
+    assert hello["result"]["agentCapabilities"]["loadSession"] is True
+    assert "nonsense" in session["error"]["message"]
 
 
 def test_stdio_is_the_default_mode_and_a_pipeline_is_answered(continuum_command: str, tmp_path: Path) -> None:

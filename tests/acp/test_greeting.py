@@ -77,6 +77,15 @@ def test_nothing_is_lost_whatever_comes(pieces: list[bytes]) -> None:
     assert (greeting.unread, output) == (b"".join(pieces), b"")
 
 
+def test_nothing_is_answered_or_read_where_the_configuration_has_a_say() -> None:
+    there, ours = os.pipe(), os.pipe()
+    os.write(there[1], INITIALIZE + b"\n")
+    assert greet(there[0], ours[1], deferred=True) == Greeting(deferred=True)
+    assert os.read(there[0], 65536) == INITIALIZE + b"\n"
+    for end in (*there, *ours):
+        os.close(end)
+
+
 def test_a_client_that_does_not_read_is_no_fault() -> None:
     there, ours = os.pipe(), os.pipe()
     os.write(there[1], INITIALIZE + b"\n")

@@ -27,7 +27,7 @@ class Transport(Group):
 class Capabilities(Group):
     """What the agent tells a client it can do."""
 
-    load_session: bool = Field(default=True, description="Load earlier sessions.")
+    load_session: bool = Field(default=True, description="List, load and resume earlier sessions.")
     mcp: bool = Field(default=True, description="Connect to MCP servers.")
 
 
