@@ -78,7 +78,7 @@ def replaced(base: Base, section: str, sent: Any) -> Edit:
 
     Raises ConfigError for a masked secret with nothing to keep, and for a changed key of the file.
     """
-    return _restored(base, section, sent)
+    return _held_by_file(base, section, adopted(base, section, sent))
 
 
 def patched(base: Base, section: str, patch: Any) -> Edit:
@@ -87,7 +87,19 @@ def patched(base: Base, section: str, patch: Any) -> Edit:
     faults = [_fault(path, FILE_ONLY_RULE) for path in _nulled(section, patch, shown)]
     if faults:
         raise ConfigError(faults)
-    return _restored(base, section, merge_patch({} if shown.stored is _ABSENT else shown.stored, patch))
+    merged = merge_patch({} if shown.stored is _ABSENT else shown.stored, patch)
+    return _held_by_file(base, section, adopted(base, section, merged))
+
+
+def adopted(base: Base, section: str, sent: Any) -> Edit:
+    """The section as `sent` says, by somebody who may choose what only the file may else. Raises ConfigError for a
+    masked secret with nothing to keep.
+    """
+    restoring = _Restoring()
+    data = restoring.value((section,), sent, base.shown(section))
+    if restoring.faults:
+        raise ConfigError(restoring.faults)
+    return Edit(data, restoring.warnings)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -101,15 +113,6 @@ def merge_patch(target: Any, patch: Any) -> Any:
         else:
             merged[key] = merge_patch(merged.get(key), value)
     return merged
-
-
-def _restored(base: Base, section: str, sent: Any) -> Edit:
-    shown = base.shown(section)
-    restoring = _Restoring()
-    data = restoring.value((section,), sent, shown)
-    if restoring.faults:
-        raise ConfigError(restoring.faults)
-    return Edit(_with_file_keys(section, data, shown), restoring.warnings)
 
 
 class _Restoring:
@@ -196,6 +199,10 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return one is other or bool(one == other)
+
+
+def _held_by_file(base: Base, section: str, edit: Edit) -> Edit:
+    return Edit(_with_file_keys(section, edit.data, base.shown(section)), edit.warnings)
 
 
 def _with_file_keys(section: str, data: Any, shown: _Shown) -> Any:

@@ -5,17 +5,23 @@ Judge whole, compare, build what is new beside what is old, write the version do
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import trio
 
-from continuum.config.judge import RESTART_ONLY, Candidate, Judge
-from continuum.config.version import Version, VersionSource
-from continuum.errors import ConfigError, ConfigLocked, InternalError, VersionConflict, VersionNotFound
+from continuum.config.edit import Base, adopted
+from continuum.config.in_force import Built, Change, InForce, Prepare
+from continuum.config.judge import Candidate, Judge
+from continuum.config.model import SECTIONS
+from continuum.config.subscription import News, Subscription
+from continuum.config.telling import Teller
+from continuum.config.version import Version, VersionSource, empty
+from continuum.config.view import ADMIN_SECTIONS
+from continuum.config.written import written
+from continuum.errors import ConfigError, ConfigLocked, ConfigProblem, VersionConflict, VersionNotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,31 +30,12 @@ if TYPE_CHECKING:
     from continuum.config.history import History
     from continuum.config.model import Config
     from continuum.config.sections.backends import BackendConfig
-    from continuum.errors import ConfigProblem
 
 __all__ = ["Candidate", "Change", "Committed", "ConfigStore", "Prepare", "Subscription", "Version"]
 
-_log = logging.getLogger("continuum.config")
-
 FILE_CHANGED = "Configuration file changed"
 
-T = TypeVar("T")
-
-
-class Change(Protocol):
-    """What was built beside the old for a new configuration."""
-
-    def swap(self) -> None:
-        """Put it in force. Cannot fail."""
-        ...
-
-    def discard(self) -> None:
-        """It was not wanted after all."""
-        ...
-
-
-Prepare = Callable[["Config", "Config"], Change]
-"""(in force, to be in force) -> what is built for it; in a thread, and without the network. Raises ConfigError."""
+_FROM_THE_START = "cannot be set here: it is taken from the configuration file, or from what the router was made of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +55,7 @@ class Committed:
 class ConfigStore:
     """Holds the configuration of one process and its versions, in a file or in memory (config.opening makes it).
 
-    running: the configuration the process started with. config: what it works with now: the current version, what the
-    command line and variables lay over it, and the restart-only sections of the start. None is to be changed in place.
+    For host programs: `get_config`, `set_config`, `subscribe`.
     """
 
     def __init__(self, judge: Judge, history: History, *, source: Given | None = None) -> None:
@@ -77,16 +63,24 @@ class ConfigStore:
         self._judge = judge
         self._history = history
         self._source = source
-        self._prepare: Prepare | None = None
         self._writing = trio.Lock()
-        self._changed = trio.Event()
-        self._closed = False
-        self._told = ""
-        self._lent: dict[str, BackendConfig] = {}
+        self._news = News(lambda: self.current)
+        self._teller = Teller()
         judge.started_with = self.current.config
-        self.running: Config = judge.in_force(self.current.stored)
-        self.config: Config = self.running
+        self._in_force = InForce(judge.in_force(self.current.stored))
         self.hot_reload_enabled = source is not None and self.running.hot_reload.enabled
+
+    @property
+    def running(self) -> Config:
+        """The configuration the process started with."""
+        return self._in_force.running
+
+    @property
+    def config(self) -> Config:
+        """What the process works with now: the current version, what the command line and variables lay over it, and
+        the restart-only sections of the start. Replaced whole; not to be changed in place.
+        """
+        return self._in_force.config
 
     @property
     def current(self) -> Version:
@@ -105,7 +99,7 @@ class ConfigStore:
 
     def history(self) -> Sequence[Version]:
         """The versions that are kept, newest first; at most `admin.max_history_entries`."""
-        return self._history.newest_first(self.current.config.admin.max_history_entries)
+        return self._history.newest_first(self.config.admin.max_history_entries)
 
     def version(self, number: int) -> Version:
         """One that is kept. Raises VersionNotFound."""
@@ -113,6 +107,42 @@ class ConfigStore:
             if version.number == number:
                 return version
         raise VersionNotFound(number)
+
+    async def get_config(self) -> Config:
+        """The current version's configuration, a copy free to change."""
+        return self.current.config.model_copy(deep=True)
+
+    async def set_config(self, config: Config) -> Committed:
+        """Make this the configuration: judged whole, a version of source `api` and user `library`, in force on
+        return. What equals the one in force makes no version; a value that the file takes from a variable stays
+        that reference where it is unchanged.
+
+        Raises ConfigError with every fault, also for what is no part of versions (acp, cors, storage, …) and differs;
+        else as `commit` does. Whatever is raised, all is as it was.
+        """
+        plain = written(config)
+        async with self._writing:
+            await self._hold()
+            now = self.current
+            if faults := [*_misplaced(config, plain, now.config)]:
+                raise ConfigError(faults)
+            base = Base(now.stored, now.config)
+            changes = {name: adopted(base, name, plain.get(name, empty(name))).data for name in ADMIN_SECTIONS}
+            return await self._commit(self.judge(changes), "api", "library", "Configuration set by the host program")
+
+    def subscribe(self) -> Subscription[Config]:
+        """Each configuration committed after this call, by anybody, a copy free to change; a slow reader sees the
+        latest only. Ends with the store.
+        """
+        return self._news.subscribe(lambda version: version.config.model_copy(deep=True))
+
+    def changes(self) -> Subscription[Version]:
+        """The same as versions, which are not copies."""
+        return self._news.subscribe(lambda version: version)
+
+    async def next_change(self, number: int) -> Version | None:
+        """The current version once it is not the one of that number any more; None once the store is closed."""
+        return await self._news.after(number)
 
     def judge(self, changes: Mapping[str, Any]) -> Candidate:
         """What replacing these sections, each whole and in stored form, would come to. Pure. Raises ConfigError with
@@ -122,7 +152,7 @@ class ConfigStore:
 
     def prepare_with(self, prepare: Prepare) -> None:
         """Let this build what a new configuration needs, before it is written down."""
-        self._prepare = prepare
+        self._in_force.prepare_with(prepare)
 
     async def commit(
         self,
@@ -150,15 +180,7 @@ class ConfigStore:
         ends, and no version knows of it. In force on return. Raises ConfigError for what cannot be built.
         """
         async with self._writing:
-            before = self._lent
-            self._lent = {**before, backend.name: backend}
-            try:
-                config = self._effective(self._judge.in_force(self.current.stored))
-                change = await self._build(config)
-            except BaseException:
-                self._lent = before
-                raise
-            self._swap(config, change)
+            self._swap(await self._in_force.build(self._judge.in_force(self.current.stored), lend=backend))
 
     async def reload(self) -> Committed | None:
         """Read the file again: of the sections whose text has changed there a version is made. None where there is
@@ -166,29 +188,24 @@ class ConfigStore:
         as ConfigError. Raises InternalError, too.
         """
         async with self._writing:
-            try:
-                await self._hold()
-                return await self._reload()
-            except ConfigLocked:
-                return None
-            except ConfigError as fault:
-                self._tell_once("; ".join(map(str, fault.problems)))
-                raise
-            except InternalError as fault:
-                self._tell_once(fault.message)
-                raise
+            with self._teller.telling():
+                return await self._reload() if await self._may_write() else None
 
     async def follow(self) -> None:
-        """Where another process writes: do as it did, and take over when it has ended."""
+        """Where another process writes: do as it did, and take over when it has ended. Faults as of `reload`."""
         if self._history.held:
             return
         async with self._writing:
-            try:
-                await self._hold()
-                await self._reload()
-            except ConfigLocked:
-                if await trio.to_thread.run_sync(self._history.stale):
+            with self._teller.telling():
+                if await self._may_write():
+                    await self._reload()
+                elif await trio.to_thread.run_sync(self._history.stale):
                     await self._catch_up()
+
+    def close(self) -> None:
+        """End subscriptions, and let others write."""
+        self._history.release()
+        self._news.close()
 
     async def _reload(self) -> Committed | None:
         if self._source is None:
@@ -196,7 +213,6 @@ class ConfigStore:
         given = await trio.to_thread.run_sync(self._source.again)
         changes = given.changes(self._history.file)
         if not changes and given.root == self._judge.root:
-            self._told = ""
             return None
         before = self._judge.root, self._history.file
         self._judge.root, self._history.file = given.root, given.digests
@@ -204,20 +220,11 @@ class ConfigStore:
             found = self._judge.judge(self.current, changes, given.document)
             done = await self._commit(found, "file_reload", "system", FILE_CHANGED)
             if not done.changed:  # but perhaps what stands beside the sections
-                config = self._effective(found.in_force)
-                self._swap(config, await self._build(config))
+                self._swap(await self._in_force.build(found.in_force))
         except BaseException:
             self._judge.root, self._history.file = before
             raise
-        for name in given.root_changes(before[0]):
-            if name in RESTART_ONLY:
-                _log.warning("%s: %s takes effect after a restart", given.file, name)
-        self._told = ""
-        for warning in done.warnings:
-            _log.warning("%s", warning)
-        if done.changed:
-            sections = ", ".join(done.version.sections_changed)
-            _log.info("the configuration file has changed: version %d (%s)", done.version.number, sections)
+        self._teller.taken(given, before[0], done.warnings, done.version if done.changed else None)
         return done
 
     async def _commit(self, found: Candidate, source: VersionSource, user: str, description: str | None) -> Committed:
@@ -235,21 +242,26 @@ class ConfigStore:
             self._history.file,
             self._judge.alone,
         )
-        config = self._effective(found.in_force)
-        change = await self._build(config)
+        built = await self._in_force.build(found.in_force)
         try:
-            await self._history.add(version, config.admin.max_history_entries)
+            await self._history.add(version, found.in_force.admin.max_history_entries)
         except BaseException:
-            if change is not None:
-                change.discard()
+            built.discard()
             raise
-        self._swap(config, change)
+        self._swap(built)
         return Committed(version, changed=True, applied=applied, warnings=found.warnings)
 
     async def _hold(self) -> None:
         """Be the one that writes. Raises ConfigLocked, InternalError."""
         if not self._history.held and await trio.to_thread.run_sync(self._history.hold):
             await self._catch_up()
+
+    async def _may_write(self) -> bool:
+        try:
+            await self._hold()
+        except ConfigLocked:
+            return False
+        return True
 
     async def _catch_up(self) -> None:
         """Do what another process has written down."""
@@ -258,76 +270,22 @@ class ConfigStore:
             await trio.to_thread.run_sync(self._history.read)
             if self.current.number == before.number and self.current.stored == before.stored:
                 return
-            config = self._effective(self._judge.in_force(self.current.stored))
-            change = await self._build(config)
+            built = await self._in_force.build(self._judge.in_force(self.current.stored))
         except BaseException:
             self._history.restore(kept)
             raise
-        self._swap(config, change)
+        self._swap(built)
 
-    async def _build(self, config: Config) -> Change | None:
-        if self._prepare is None:
-            return None
-        return await trio.to_thread.run_sync(self._prepare, self.config, config)
-
-    def _swap(self, config: Config, change: Change | None) -> None:
-        self.config = config
-        if change is not None:
-            change.swap()
-        self._tell()
-
-    def _effective(self, config: Config) -> Config:
-        """What only a restart changes is as it was at the start, what is lent stands over the rest."""
-        given = {each.name: each for each in config.backends}
-        update: dict[str, Any] = {name: getattr(self.running, name) for name in RESTART_ONLY}
-        return config.model_copy(update={**update, "backends": list({**given, **self._lent}.values())})
-
-    def _tell_once(self, words: str) -> None:
-        if words != self._told:
-            _log.error("the configuration in force stays as it is: %s", words)
-        self._told = words
-
-    def subscribe(self) -> Subscription[Config]:
-        """Each configuration committed after this call, by anybody, a copy free to change; a slow reader sees the
-        latest only. Ends with the store.
-        """
-        return Subscription(self, lambda version: version.config.model_copy(deep=True))
-
-    def changes(self) -> Subscription[Version]:
-        """The same as versions, which are not copies."""
-        return Subscription(self, lambda version: version)
-
-    async def next_change(self, number: int) -> Version | None:
-        """The current version once it is not the one of that number any more; None once the store is closed."""
-        while self.current.number == number and not self._closed:
-            await self._changed.wait()
-        return None if self._closed else self.current
-
-    def close(self) -> None:
-        """End subscriptions, and let others write."""
-        self._closed = True
-        self._history.release()
-        self._tell()
-
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+    def _swap(self, built: Built) -> None:
+        self._in_force.swap(built)
+        self._news.tell()
 
 
-class Subscription(Generic[T]):
-    """An async iterator over what is committed from its making on."""
-
-    def __init__(self, store: ConfigStore, show: Callable[[Version], T]) -> None:
-        self._store = store
-        self._show = show
-        self._seen = store.current.number
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T:
-        version = await self._store.next_change(self._seen)
-        if version is None:
-            raise StopAsyncIteration
-        self._seen = version.number
-        return self._show(version)
+def _misplaced(config: Config, plain: Mapping[str, Any], now: Config) -> Iterator[ConfigProblem]:
+    """What a version cannot hold: keys that are no part of it and differ, sections that are none."""
+    for name, said in plain.items():
+        if name not in ADMIN_SECTIONS:
+            if getattr(config, name) != getattr(now, name):
+                yield ConfigProblem(_FROM_THE_START, name)
+        elif not isinstance(said, type(empty(name))):
+            yield ConfigProblem(f"must be a {'list' if SECTIONS[name].many else 'section'}", name)

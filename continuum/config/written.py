@@ -1,25 +1,28 @@
 """A configuration made in code as plain data that reads back the same: what a file would say, secrets included."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
-
-from pydantic import BaseModel
 
 from continuum.config.model import Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.section import Group
 from continuum.config.types import Bytes, Seconds, Secret
 
 
 def written(config: Config) -> dict[str, Any]:
-    """Only what was set; never to be shown."""
+    """Only what was set, or changed in place since; never to be shown."""
     plain: dict[str, Any] = _plain(config)
     return plain
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        set_there = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
-        return {name: _plain(inner) for name, inner in set_there.items() if inner is not None}
+    if isinstance(value, Group):
+        fields = type(value).model_fields
+        said = {name: getattr(value, name) for name in fields if _says(value, name)}
+        return {
+            name: _plain(inner) for name, inner in said.items() if inner is not None or fields[name].default is not None
+        }
     if is_mapping(value):
         return {key: _plain(inner) for key, inner in value.items()}
     if is_list(value):
@@ -28,4 +31,16 @@ def _plain(value: Any) -> Any:
         return value.reveal()
     if isinstance(value, (Seconds, Bytes)):
         return value.text
+    if isinstance(value, StrEnum):
+        return value.value
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _says(group: Group, name: str) -> bool:
+    """Whether a key was set; also one below it, or by `append`, which the group itself does not notice."""
+    if name in group.model_fields_set:
+        return True
+    value = getattr(group, name)
+    if isinstance(value, Group):
+        return any(_says(value, each) for each in type(value).model_fields)
+    return bool(value != type(group).model_fields[name].get_default(call_default_factory=True))

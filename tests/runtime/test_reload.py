@@ -100,3 +100,15 @@ async def test_a_call_keeps_the_engine_it_came_in_with() -> None:
         assert instance.engine.engine is not first
         assert instance.engine.engine.retries is first.retries
         assert instance.default_model() == "m"
+
+
+async def test_what_a_host_program_sets_is_live_on_return() -> None:
+    """Also where no file is watched."""
+    async with open_upstream() as old, open_upstream() as new:
+        store = open_memory({"backends": [entry(old.url, "a")], "hot_reload": {"enabled": False}, **QUIET})
+        async with open_instance(store) as instance:
+            config = await store.get_config()
+            config.backends[0].url = new.url
+            await store.set_config(config)
+            assert await answer(instance) == TEXT
+            assert (len(old.calls), len(new.calls)) == (0, 1)
