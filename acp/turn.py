@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import trio
 
 from continuum.chat import ChatResponse, Fold, Message, Tool, Usage
 from continuum.errors import ModelNotFound, UpstreamRejected
@@ -27,6 +30,7 @@ _STOP_REASONS: Final[Mapping[str, str]] = {
     "length": "max_tokens",
     "content_filter": "refusal",
 }
+_LONG: Final = 10.0  # seconds without a word from the model after which the user is told that this is known
 _OVER: Final = frozenset({"length", "content_filter"})  # what the model called then is cut short, or not to be done
 
 
@@ -60,6 +64,7 @@ class _Turn:
         self._toolbox = Toolbox(session, bench)
         self.usages: list[Usage] = []
         self._retried = False
+        self._slow = False
 
     async def run(self) -> str:
         await self._bench.servers.ready()
@@ -93,7 +98,9 @@ class _Turn:
     async def _ask(self, tools: list[Tool]) -> ChatResponse:
         updates, answer = Updates(self._session.id), Fold()
         try:
-            async with await open_reply(self._session, self._transcript.asked, tools) as reply:
+            with self._telling_of_silence():
+                opening = await open_reply(self._session, self._transcript.asked, tools)
+            async with opening as reply:
                 await self._tell_retry(reply)
                 async for frame in reply:
                     for event in frame.events:
@@ -107,6 +114,24 @@ class _Turn:
         if response.usage is not None:
             self.usages.append(response.usage)
         return response
+
+    @contextmanager
+    def _telling_of_silence(self) -> Generator[None]:
+        """Inside the block the user is told once a turn that it takes long: a slow model and a stuck one look alike."""
+        waiting = trio.CancelScope()
+
+        async def tell() -> None:
+            with waiting:
+                await trio.sleep(_LONG)
+                self._slow = True
+                await self._tell(f"{self._session.model} has not begun to answer for {_LONG:g} s; still waiting")
+
+        if not self._slow:
+            self._session.nursery.start_soon(tell)
+        try:
+            yield
+        finally:
+            waiting.cancel()
 
     async def _tell_retry(self, reply: Reply) -> None:
         """Once a turn: the user may wonder what took so long, or why another backend or model answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -12,22 +12,29 @@ from continuum.backends.latency import Latency
 from continuum.backends.tally import Tally
 from continuum.backends.transport import Origin
 from continuum.config.url import joined
-from continuum.errors import UpstreamDenied, UpstreamFailed, UpstreamThrottled
+from continuum.errors import (
+    UpstreamDenied,
+    UpstreamFailed,
+    UpstreamProtocolError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+)
 from continuum.providers import PROVIDERS
 from continuum.resilience.health import Health
 from continuum.resilience.keys import KeyRing, Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
     from continuum.backends.outcome import Outcome
     from continuum.config import BackendConfig, Retry
+    from continuum.errors import UpstreamError
     from continuum.providers import Headers, Provider
     from continuum.resilience.breaker import Breaker
 
-__all__ = ["Availability", "Backend"]
+__all__ = ["Availability", "Backend", "Cut"]
 
 _log = logging.getLogger("continuum.backends")
 
@@ -36,6 +43,14 @@ _OURS: Headers = [
     (b"accept-encoding", b"identity"),
     (b"user-agent", b"continuum"),
 ]
+
+
+class Cut(Protocol):
+    """Ends an attempt where it waits."""
+
+    def __call__(self, kind: type[UpstreamError], words: str, *, begun: bool = True) -> None:
+        """With this fault; begun: one whose first content has come, too."""
+        ...
 
 
 class Availability:
@@ -97,7 +112,7 @@ class Backend:
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
-        self.cutters: set[Callable[[], None]] = set()
+        self.cutters: set[Cut] = set()
         self._unused: trio.Event | None = None
         self._placed: str = ""
         self._origin: Origin
@@ -127,9 +142,14 @@ class Backend:
             self.models = {entry.id: entry.upstream or entry.id for entry in config.entries}
 
     def cut(self) -> None:
-        """End every attempt that holds it."""
+        """End every attempt that holds it: it is no longer ours."""
         for cut in list(self.cutters):
-            cut()
+            cut(UpstreamProtocolError, "the backend was removed")
+
+    def give_up(self) -> None:
+        """End every attempt that still waits for content: nobody is there."""
+        for cut in list(self.cutters):
+            cut(UpstreamTimeout, "the backend has not answered anything yet, not even a health check", begun=False)
 
     async def until_unused(self) -> None:
         """Wait until no attempt holds it."""

@@ -145,6 +145,8 @@ class HealthMonitor:
         if not health.observe(probed.found, self._section, trio.current_time()):
             return
         backend.availability.changed()
+        if health.absent:
+            backend.give_up()
         good_news = _log.debug if before == "unknown" else _log.info  # a start that goes well is no news
         say = good_news if health.usable else _log.warning
         say("backend %s is %s, was %s: %s", backend.name, health.state, before, probed.said)

@@ -61,7 +61,7 @@ class Attempt:
         self._ticket = SPENT
         self.abandoned = False
         self._wait: trio.CancelScope | None = None
-        self._cut = False
+        self._cut: UpstreamError | None = None
 
     @property
     def dialect(self) -> Dialect:
@@ -147,22 +147,24 @@ class Attempt:
             return
         raise self._late(late)
 
-    def cut(self) -> None:
-        """End it where it waits: its backend is to be rid of it."""
-        self._cut = True
+    def cut(self, kind: type[UpstreamError], words: str, *, begun: bool = True) -> None:
+        """End it where it waits, with this fault; begun: also when its first content has come."""
+        if self._first_content is not None and not begun:
+            return
+        self._cut = kind(words)
         if self._wait is not None:
             self._wait.cancel()
 
     async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
         with trio.move_on_at(by) as self._wait:
-            if not self._cut:
+            if self._cut is None:
                 return await step()
         raise self._late(late)
 
     def _late(self, words: str) -> UpstreamError:
         """Why a wait is over."""
-        if self._cut:
-            return UpstreamProtocolError("the backend was removed")
+        if self._cut is not None:
+            return self._cut
         return self._patience.ended(words, trio.current_time())
 
     async def _acquire(self) -> str:

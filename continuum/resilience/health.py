@@ -56,6 +56,11 @@ class Health:
         """May it get requests? Before its first probe, too."""
         return self.state in ("unknown", "healthy")
 
+    @property
+    def absent(self) -> bool:
+        """Has it never answered a probe? Then what waits for it waits for nobody."""
+        return self.state == "unhealthy" and not self._met
+
     def observe(self, probe: Probe, section: HealthChecks, now: float) -> bool:
         """Take a probe into account; whether the state has changed.
 

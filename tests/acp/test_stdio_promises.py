@@ -1,140 +1,20 @@
 """What stdio mode promises for each fault and each odd input (not the tools'), against the installed command."""
 
 import json
-import subprocess
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trio
+from stdio_agent import INITIALIZE, MIB, backend, cancel, line, open_agent, prompt
 
 from continuum.testing.upstream import Hang, Raw, Stream, open_upstream
 
-SECONDS = 30
-MIB = 1024 * 1024
-Json = dict[str, Any]
-
-INITIALIZE: Json = {"id": 0, "method": "initialize", "params": {"protocolVersion": 1}}
-PROBE = "still there"
-
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc")
-
-
-def line(message: Json) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
 
 
 def call(ident: str, method: str = "no/such") -> bytes:
     """A request whose id is written as given."""
     return b'{"jsonrpc":"2.0","id":%s,"method":"%s"}\n' % (ident.encode(), method.encode())
-
-
-@dataclass
-class Agent:
-    """The running command, spoken to in bytes."""
-
-    process: trio.Process
-    _buffer: bytearray = field(default_factory=bytearray)
-    seen: list[Json] = field(default_factory=list[Json])
-
-    async def send(self, *messages: Json | bytes) -> None:
-        """In one write."""
-        assert self.process.stdin is not None
-        await self.process.stdin.send_all(b"".join(m if isinstance(m, bytes) else line(m) for m in messages))
-
-    async def receive(self) -> Json:
-        assert self.process.stdout is not None
-        while (end := self._buffer.find(b"\n")) < 0:
-            data = await self.process.stdout.receive_some(MIB)
-            assert data, "the agent closed its output"
-            self._buffer += data
-        message: Json = json.loads(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self.seen.append(message)
-        return message
-
-    async def answer(self, ident: int | str) -> Json:
-        """The answer of that id; what comes before it is in `seen`."""
-        while True:
-            message = await self.receive()
-            if message.get("id") == ident:
-                return message
-
-    async def new_session(self) -> str:
-        await self.send(INITIALIZE, {"id": "session", "method": "session/new", "params": {"cwd": "/"}})
-        opened = await self.answer("session")
-        ident: str = opened["result"]["sessionId"]
-        return ident
-
-    def said(self) -> list[str]:
-        updates = [message["params"]["update"] for message in self.seen if message.get("method") == "session/update"]
-        return [each["content"]["text"] for each in updates if each["sessionUpdate"] == "agent_message_chunk"]
-
-    async def heard(self, text: str) -> None:
-        while text not in self.said():
-            await self.receive()
-
-    async def answers_to(self, data: bytes) -> list[Json]:
-        """All that is said to these bytes: a request behind them is answered behind their answers."""
-        await self.send(data, {"id": PROBE, "method": "authenticate", "params": {}})
-        before = len(self.seen)
-        await self.answer(PROBE)
-        return self.seen[before:-1]
-
-    async def hang_up(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        await self.process.stdin.aclose()
-        await self.process.stdout.aclose()
-
-    def peak(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def prompt(session: str, ident: int | str, text: str = "hi") -> Json:
-    content = [{"type": "text", "text": text}]
-    return {"id": ident, "method": "session/prompt", "params": {"sessionId": session, "prompt": content}}
-
-
-def cancel(session: str) -> Json:
-    return {"method": "session/cancel", "params": {"sessionId": session}}
-
-
-def write_config(folder: Path, url: str) -> Path:
-    path = folder / "continuum.yaml"
-    backend = {"name": "b", "type": "generic", "url": f"{url}/v1", "models": ["test-model"]}
-    quiet = {"health_checks": {"enabled": False}, "logging": {"level": "error"}}
-    path.write_text(json.dumps({"backends": [backend], **quiet}), encoding="utf-8")  # JSON is YAML
-    return path
-
-
-@asynccontextmanager
-async def open_agent(command: str, folder: Path, url: str = "http://127.0.0.1:9") -> AsyncGenerator[Agent]:
-    """The command at work; after the block its input ends, and it must leave with 0 and a silent stderr."""
-    with (folder / "stderr").open("w+b") as stderr, trio.fail_after(SECONDS):
-        process = await trio.lowlevel.open_process(
-            [command, "--mode", "stdio", "--config", str(write_config(folder, url))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-        )
-        agent = Agent(process)
-        try:
-            yield agent
-            await agent.hang_up()
-            assert await process.wait() == 0
-            stderr.seek(0)
-            assert stderr.read() == b""
-        finally:
-            if process.returncode is None:
-                process.kill()
-            with trio.CancelScope(shield=True):
-                await agent.hang_up()
-                await process.wait()
 
 
 REQUEST = call("7")
@@ -208,14 +88,14 @@ async def test_a_flood_of_notifications_and_lines_without_end_take_no_memory(
     async with open_agent(continuum_command, tmp_path) as agent:
         await agent.new_session()
         await agent.answers_to(b"")
-        before = agent.peak()
+        before = agent.memory("VmHWM")
         assert await agent.answers_to(flood) == []
-        assert agent.peak() - before < 8 * MIB
+        assert agent.memory("VmHWM") - before < 8 * MIB
         for _ in range(64):
             await agent.send(b"[" * MIB)
         (refused,) = await agent.answers_to(b"\n")
         assert (refused["error"]["code"], refused["id"]) == (-32600, None)
-        assert agent.peak() - before < 40 * MIB
+        assert agent.memory("VmHWM") - before < 40 * MIB
 
 
 async def test_a_duplicate_id_in_flight_is_refused_and_the_first_unaffected(
@@ -223,7 +103,7 @@ async def test_a_duplicate_id_in_flight_is_refused_and_the_first_unaffected(
 ) -> None:
     async with open_upstream(Stream(("one",))) as upstream:
         upstream.push(Stream(("one", Hang())))
-        async with open_agent(continuum_command, tmp_path, upstream.url) as agent:
+        async with open_agent(continuum_command, tmp_path, backend(upstream.url)) as agent:
             session = await agent.new_session()
             await agent.send(prompt(session, 5))
             await agent.heard("one")
@@ -240,7 +120,7 @@ async def test_a_duplicate_id_in_flight_is_refused_and_the_first_unaffected(
 async def test_cancel_twice_and_late_leaves_the_next_turn_alone(continuum_command: str, tmp_path: Path) -> None:
     async with open_upstream(Stream(("whole",))) as upstream:
         upstream.push(Raw((Hang(),)))
-        async with open_agent(continuum_command, tmp_path, upstream.url) as agent:
+        async with open_agent(continuum_command, tmp_path, backend(upstream.url)) as agent:
             session = await agent.new_session()
             await agent.send(prompt(session, "first"))
             request = await upstream.next_call()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 import trio.testing
+from raw_server import Peer, raw_server
 
 from continuum.backends.backend import Backend
 from continuum.chat import ChatRequest, Message
@@ -75,6 +76,31 @@ async def test_when_all_are_out_the_caller_is_told_at_once() -> None:
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 2 * 3600
     assert upstream.calls == []
+
+
+async def test_a_backend_that_was_never_there_is_not_waited_for() -> None:
+    """A call that waits for one goes on elsewhere as soon as its first check has failed."""
+    asked, checked_in_vain = trio.Event(), trio.Event()
+
+    async def silent(peer: Peer) -> None:
+        if (await peer.request()).startswith(b"POST"):
+            asked.set()
+            await peer.until_left()
+        await checked_in_vain.wait()
+
+    async with raw_server(silent) as server, open_upstream() as good:
+        backends = [backend_of(f"http://127.0.0.1:{server.origin.port}", "silent"), backend_of(good.url, "good")]
+        async with watched(*backends, interval="1h", timeout="1h") as instance, trio.open_nursery() as nursery:
+            answered_by: list[str] = []
+
+            async def ask() -> None:
+                answered_by.append(await call(instance))
+
+            for _ in backends:  # they take turns
+                nursery.start_soon(ask)
+            await asked.wait()
+            checked_in_vain.set()
+    assert answered_by == ["good", "good"]
 
 
 async def test_in_panic_health_is_ignored() -> None:
