@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import trio
 
@@ -19,9 +19,16 @@ from .jsonrpc import (
     is_object,
 )
 
+if TYPE_CHECKING:
+    from .sent.requests import Ask
+    from .sent.updates import SessionUpdate, Update
+
 __all__ = ["Client", "ClientGone"]
 
 Late = Callable[[JsonObject], None]
+P = TypeVar("P", bound=Mapping[str, object])
+
+_UPDATE: Final = "session/update"
 
 # Where each ability may stand: the standard's nested objects, and the flat form that some clients send.
 _ABILITIES: Final = {
@@ -69,14 +76,14 @@ class Client:
         self._questions: dict[RequestId, _Question] = {}
         self._last_id = 0
         self._gone = False
-        self._watchers: dict[str, Callable[[JsonObject], None]] = {}
+        self._watchers: dict[str, Callable[[Update], None]] = {}
 
     def can(self, ability: str) -> bool:
         """Whether it advertises `read`, `write` or `terminal`."""
         return any(_leaf(self.capabilities, path) is True for path in _ABILITIES[ability])
 
     @contextmanager
-    def watched(self, session_id: str, watch: Callable[[JsonObject], None]) -> Generator[None]:
+    def watched(self, session_id: str, watch: Callable[[Update], None]) -> Generator[None]:
         """Inside the block `watch` sees each update of the session as it is sent."""
         self._watchers[session_id] = watch
         try:
@@ -84,31 +91,27 @@ class Client:
         finally:
             del self._watchers[session_id]
 
-    async def update(self, session_id: str, update: JsonObject) -> None:
-        """Tell the client of one thing that happened in a session."""
-        await self.notify("session/update", {"sessionId": session_id, "update": update})
+    async def update(self, session_id: str, update: Update) -> None:
+        """Tell the client of one thing that happened in a session; then wait while it is far behind in reading.
 
-    def post_update(self, session_id: str, update: JsonObject) -> None:
-        """The same without waiting, for what is small and rare."""
-        self.post("session/update", {"sessionId": session_id, "update": update})
-
-    async def notify(self, method: str, params: JsonObject) -> None:
-        """Send; then wait while the client is far behind in reading. Once called it is sent, cancelled or not."""
-        self.post(method, params)
+        Once called it is told, cancelled or not.
+        """
+        self.post_update(session_id, update)
         await self._transport.room()
 
-    def post(self, method: str, params: JsonObject) -> None:
-        """Send without waiting: for the little that must be said on the way out."""
-        watch = self._watchers.get(params.get("sessionId", ""))
-        if watch is not None and "update" in params:
-            watch(params["update"])
-        self._transport.post(encode_notification(method, params))
+    def post_update(self, session_id: str, update: Update) -> None:
+        """The same without waiting: for what is small and rare, and for the little that is said on the way out."""
+        watch = self._watchers.get(session_id)
+        if watch is not None:
+            watch(update)
+        params: SessionUpdate = {"sessionId": session_id, "update": update}
+        self._transport.post(encode_notification(_UPDATE, params))
 
-    def tell(self, method: str, params: JsonObject) -> None:
+    def tell(self, ask: Ask[P], params: P) -> None:
         """Ask for something whose answer nobody waits for, from where nothing may be awaited."""
-        self._put(method, params, None).waiting = False
+        self._put(ask.method, params, None).waiting = False
 
-    async def request(self, method: str, params: JsonObject, *, late: Late | None = None) -> JsonObject:
+    async def request(self, ask: Ask[P], params: P, *, late: Late | None = None) -> JsonObject:
         """Ask and wait; null and whatever is no object count as an empty one.
 
         late: called with a result that comes after the wait was cancelled (a terminal that nobody wants now).
@@ -116,7 +119,7 @@ class Client:
         """
         if self._gone:
             raise ClientGone
-        question = self._put(method, params, late)
+        question = self._put(ask.method, params, late)
         try:
             await question.answered.wait()
         finally:
@@ -127,7 +130,7 @@ class Client:
             raise _refusal(question.answer.error)
         return _object(question.answer.result)
 
-    def _put(self, method: str, params: JsonObject, late: Late | None) -> _Question:
+    def _put(self, method: str, params: Mapping[str, object], late: Late | None) -> _Question:
         self._last_id += 1
         question = self._questions[self._last_id] = _Question(late)
         self._transport.post(encode_request(self._last_id, method, params))

@@ -11,10 +11,11 @@ from continuum.chat import Message, Text
 from . import archive, status
 from .compact import compact
 from .config_options import MODE, MODEL, config_options, set_config_option, tell_choices
-from .jsonrpc import JsonObject, RpcError
+from .jsonrpc import RpcError
 
 if TYPE_CHECKING:
     from .client import Client
+    from .sent.updates import AvailableCommand, AvailableCommands
     from .session import Session
 
 __all__ = ["COMMANDS", "Command", "Said", "available_commands", "command_of"]
@@ -108,14 +109,13 @@ def command_of(prompt: Message) -> tuple[Command, str] | None:
     return (command, (found[2] or "").strip()) if found and command else None
 
 
-def available_commands() -> JsonObject:
+def available_commands() -> AvailableCommands:
     """The update that tells a client which commands there are."""
-    rows = [
-        {
-            "name": command.name,
-            "description": command.description,
-            **({"input": {"hint": command.hint}} if command.hint else {}),
-        }
-        for command in COMMANDS
-    ]
-    return {"sessionUpdate": "available_commands_update", "availableCommands": rows}
+    return {"sessionUpdate": "available_commands_update", "availableCommands": [_shown(row) for row in COMMANDS]}
+
+
+def _shown(command: Command) -> AvailableCommand:
+    shown: AvailableCommand = {"name": command.name, "description": command.description}
+    if command.hint:
+        shown["input"] = {"hint": command.hint}
+    return shown

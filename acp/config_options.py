@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .jsonrpc import INVALID_PARAMS, JsonObject, RpcError
+from .jsonrpc import INVALID_PARAMS, RpcError
 from .modes import MODES, mode_state
+from .sent.results import ConfigChoice, ConfigOption, Picked
 from .session import Session
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ LEVELS: Final = ("minimal", "low", "medium", "high")
 """What a request's reasoning effort can be; none of them is the model's own."""
 
 
-def config_options(session: Session) -> list[JsonObject]:
+def config_options(session: Session) -> list[ConfigOption]:
     """The full state, as every answer that carries it must."""
-    options: list[JsonObject] = []
+    options: list[ConfigOption] = []
     current = session.model
     if current is not None:
         names = [model.id for model in session.host.models()]
@@ -39,15 +40,20 @@ def config_options(session: Session) -> list[JsonObject]:
     return options
 
 
-def _select(ident: str, name: str, current: str, choices: Sequence[tuple[str, str, str]]) -> JsonObject:
+def _select(ident: str, name: str, current: str, choices: Sequence[tuple[str, str, str]]) -> ConfigOption:
     """A select; its id is also its category, as the protocol spells that."""
-    options = [
-        {"value": value, "name": title, **({"description": text} if text else {})} for value, title, text in choices
-    ]
+    options = [_choice(*choice) for choice in choices]
     return {"id": ident, "name": name, "category": ident, "type": "select", "currentValue": current, "options": options}
 
 
-def picked(session: Session) -> JsonObject:
+def _choice(value: str, name: str, description: str) -> ConfigChoice:
+    choice: ConfigChoice = {"value": value, "name": name}
+    if description:
+        choice["description"] = description
+    return choice
+
+
+def picked(session: Session) -> Picked:
     """What session/new and its kin answer beside the id: options, and the modes for clients that know only those."""
     return {"modes": mode_state(session.mode), "configOptions": config_options(session)}
 

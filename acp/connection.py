@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
 import trio
@@ -18,7 +18,6 @@ from .jsonrpc import (
     METHOD_NOT_FOUND,
     REQUEST_CANCELLED,
     Invalid,
-    JsonObject,
     Message,
     MessageReader,
     Notification,
@@ -29,7 +28,7 @@ from .jsonrpc import (
     encode_error,
     encode_result,
 )
-from .router import AcpMethodRouter, Method
+from .router import AcpMethodRouter, Answer, Method
 from .transport.stdio import StdioTransport
 
 __all__ = ["Connection"]
@@ -75,7 +74,7 @@ class Connection:
         except Exception as error:  # noqa: BLE001 (the transport's outermost frame: the process survives a method)
             self._transport.post(_refusal(request.id, error))
             return
-        if isinstance(outcome, dict):
+        if isinstance(outcome, Mapping):
             self._transport.post(encode_result(request.id, outcome))
         else:
             self._agent.in_flight.add(call)
@@ -93,7 +92,7 @@ class Connection:
             raise RpcError(INTERNAL_ERROR, "Too many requests at once")
         return method
 
-    async def _finish(self, call: Inbound, outcome: Awaitable[JsonObject]) -> None:
+    async def _finish(self, call: Inbound, outcome: Awaitable[Answer]) -> None:
         try:
             answer = _cancelled(call)  # what holds if the scope ends early
             with call.scope:

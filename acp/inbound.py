@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import trio
 
-from .jsonrpc import JsonObject, RequestId
+from .jsonrpc import RequestId
 
 __all__ = ["MAX_IN_FLIGHT", "InFlight", "Inbound"]
 
@@ -26,7 +26,7 @@ class Inbound:
         self.id = ident
         self.params = params
         self.scope = trio.CancelScope()
-        self.if_cancelled: JsonObject | None = None
+        self.if_cancelled: Mapping[str, object] | None = None
         self.afterwards: Callable[[], Awaitable[None]] | None = None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from .jsonrpc import JsonObject, is_object
 
@@ -21,7 +22,7 @@ class Journal:
         self._calls: dict[str, JsonObject] = {}
         self._plan: JsonObject | None = None
 
-    def add(self, update: JsonObject) -> None:
+    def add(self, update: Mapping[str, Any]) -> None:
         """Take one update; runs per token."""
         kind = update.get("sessionUpdate")
         if kind in _CHUNKS:
@@ -36,7 +37,7 @@ class Journal:
         elif kind == "plan":
             self._set_plan(update)
 
-    def _chunk(self, update: JsonObject) -> None:
+    def _chunk(self, update: Mapping[str, Any]) -> None:
         content = update["content"]
         last = self._shown[-1] if self._texts else None
         same = ("sessionUpdate", "messageId")
@@ -55,7 +56,7 @@ class Journal:
             self._shown[-1]["content"]["text"] = "".join(self._texts)
             self._texts = []
 
-    def _set_plan(self, update: JsonObject) -> None:
+    def _set_plan(self, update: Mapping[str, Any]) -> None:
         self._close()
         if self._plan is None:
             self._plan = {}

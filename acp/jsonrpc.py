@@ -7,6 +7,7 @@ tuples rather than dataclasses, which cost the start ten times as much.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, NoReturn, TypeGuard
 
 __all__ = [
@@ -219,11 +220,11 @@ class MessageReader:
             messages.append(decode(line))
 
 
-def _encode(message: JsonObject) -> bytes:
+def _encode(message: Mapping[str, object]) -> bytes:
     return _ENCODER.encode(message).encode("ascii") + b"\n"
 
 
-def encode_result(ident: RequestId, result: JsonObject) -> bytes:
+def encode_result(ident: RequestId, result: Mapping[str, object]) -> bytes:
     """The line that answers a request."""
     return _encode({"jsonrpc": "2.0", "id": ident, "result": result})
 
@@ -236,11 +237,11 @@ def encode_error(ident: RequestId, code: int, message: str, data: JsonObject | N
     return _encode({"jsonrpc": "2.0", "id": ident, "error": error})
 
 
-def encode_notification(method: str, params: JsonObject) -> bytes:
+def encode_notification(method: str, params: Mapping[str, object]) -> bytes:
     """The line of a notification."""
     return _encode({"jsonrpc": "2.0", "method": method, "params": params})
 
 
-def encode_request(ident: RequestId, method: str, params: JsonObject) -> bytes:
+def encode_request(ident: RequestId, method: str, params: Mapping[str, object]) -> bytes:
     """The line of a request of ours."""
     return _encode({"jsonrpc": "2.0", "id": ident, "method": method, "params": params})

@@ -12,6 +12,7 @@ from continuum.storage.sessions import SessionRow
 
 from .jsonrpc import JsonObject, is_object
 from .modes import MODES
+from .sent.results import SessionInfo
 
 if TYPE_CHECKING:
     from .session import Session
@@ -61,9 +62,9 @@ def restored(session: Session, row: SessionRow) -> None:
             session.mode = known
 
 
-def info_of(row: SessionRow) -> JsonObject:
+def info_of(row: SessionRow) -> SessionInfo:
     """The row as session/list shows it."""
-    info: JsonObject = {"sessionId": row.id, "cwd": row.cwd, "updatedAt": timestamp(row.updated)}
+    info: SessionInfo = {"sessionId": row.id, "cwd": row.cwd, "updatedAt": timestamp(row.updated)}
     if row.title is not None:
         info["title"] = row.title
     directories = _state(row).get("additionalDirectories")

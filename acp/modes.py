@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .jsonrpc import JsonObject
-
 if TYPE_CHECKING:
     from .permissions import Mode
+    from .sent.results import AgentMode, AgentModes
 
 __all__ = ["MODES", "mode_state"]
 
@@ -20,7 +19,9 @@ MODES: Final[dict[Mode, tuple[str, str]]] = {
 """Name and description by id."""
 
 
-def mode_state(current: Mode) -> JsonObject:
+def mode_state(current: Mode) -> AgentModes:
     """The legacy `modes` of an answer, in step with the config option."""
-    available = [{"id": ident, "name": name, "description": text} for ident, (name, text) in MODES.items()]
+    available: list[AgentMode] = [
+        {"id": ident, "name": name, "description": text} for ident, (name, text) in MODES.items()
+    ]
     return {"currentModeId": current, "availableModes": available}

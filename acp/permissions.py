@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from .client import Client
-from .jsonrpc import JsonObject, RpcError, is_object
-from .tools.base import Action, Kind
+from .jsonrpc import RpcError, is_object
+from .sent.requests import REQUEST_PERMISSION, OptionKind, PermissionOption, PermissionRequest
+from .sent.updates import ToolCall, ToolKind
+from .tools.base import Action
 
 if TYPE_CHECKING:
     from continuum.config.sections.acp import Permissions
@@ -32,12 +34,12 @@ class Grants:
     rejected: set[str] = field(default_factory=set[str])
 
 
-def offered_in(mode: Mode, kind: Kind) -> bool:
+def offered_in(mode: Mode, kind: ToolKind) -> bool:
     """Whether tools of this kind are offered at all: where they would be refused anyway, models need not try."""
     return mode != "read_only" or kind in _HARMLESS
 
 
-def decide(section: Permissions, mode: Mode, kind: Kind, action: Action, grants: Grants) -> Verdict:
+def decide(section: Permissions, mode: Mode, kind: ToolKind, action: Action, grants: Grants) -> Verdict:
     """What happens to an action whose targets are already known to lie inside the roots."""
     if mode == "read_only":
         return "allow" if kind in _HARMLESS else "refuse"
@@ -53,7 +55,7 @@ def decide(section: Permissions, mode: Mode, kind: Kind, action: Action, grants:
     return "allow" if action.grant in grants.allowed else verdict
 
 
-def _by_kind(section: Permissions, mode: Mode, kind: Kind) -> Verdict:
+def _by_kind(section: Permissions, mode: Mode, kind: ToolKind) -> Verdict:
     if mode == "auto_edit" and kind in _UNASKED_IN_AUTO_EDIT:
         return "allow"
     if kind in section.always_ask:
@@ -63,12 +65,12 @@ def _by_kind(section: Permissions, mode: Mode, kind: Kind) -> Verdict:
     return _BY_POLICY[section.default_policy]
 
 
-async def ask(client: Client, session_id: str, tool_call: JsonObject, action: Action, grants: Grants) -> bool:
+async def ask(client: Client, session_id: str, tool_call: ToolCall, action: Action, grants: Grants) -> bool:
     """Whether the user allows it; an "always" is noted. An error, a cancelled or unknown outcome, none at all: no."""
     options = _options(action)
-    params = {"sessionId": session_id, "toolCall": tool_call, "options": options}
+    params: PermissionRequest = {"sessionId": session_id, "toolCall": tool_call, "options": options}
     try:
-        outcome = (await client.request("session/request_permission", params)).get("outcome")
+        outcome = (await client.request(REQUEST_PERMISSION, params)).get("outcome")
     except RpcError:
         return False
     if not is_object(outcome) or outcome.get("outcome") != "selected":
@@ -88,9 +90,9 @@ async def ask(client: Client, session_id: str, tool_call: JsonObject, action: Ac
             return False
 
 
-def _options(action: Action) -> list[JsonObject]:
+def _options(action: Action) -> list[PermissionOption]:
     what = action.grant_title or action.title
-    names = {"allow_once": "Allow", "reject_once": "Reject"}
+    names: dict[OptionKind, str] = {"allow_once": "Allow", "reject_once": "Reject"}
     if not action.compound:
         names = {
             "allow_once": "Allow",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from .config_options import set_config_option, tell_choices
-from .jsonrpc import JsonObject
+from .sent.results import Done
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["pick"]
 
 
-def pick(agent: Agent, ident: str, option: str, value: str) -> Awaitable[JsonObject]:
+def pick(agent: Agent, ident: str, option: str, value: str) -> Awaitable[Done]:
     """Set it for the turns to come, and keep it. RpcError -32602: there is no such value."""
     table, session = agent.opened(ident)
     set_config_option(session, option, value)
     table.keep(session)
 
-    async def tell() -> JsonObject:
+    async def tell() -> Done:
         await tell_choices(agent.client, session, mode=False)
         return {}
 

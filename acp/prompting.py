@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
 from . import archive
 from .budget import window_of
 from .commands import command_of
 from .keeping import row_of, timestamp, well_formed
 from .turn import Outcome, take_turn
+from .updates import message
 
 if TYPE_CHECKING:
     from continuum.chat import Message, Usage
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .commands import Command
     from .inbound import Inbound
     from .jsonrpc import JsonObject
+    from .sent.results import PromptAnswer, TokenUsage
+    from .sent.updates import InfoChanged
     from .session import Session
     from .sessions import SessionTable
 
@@ -38,7 +40,7 @@ class Prompted(NamedTuple):
 
 async def answer_prompt(
     table: SessionTable, session: Session, client: Client, prompt: Prompted, call: Inbound
-) -> JsonObject:
+) -> PromptAnswer:
     """Wait for the turn, take it, and have it kept before it is answered. ContinuumError: the answer did not come."""
     try:
         await session.wait_turn(call)
@@ -48,7 +50,7 @@ async def answer_prompt(
         session.leave(call)
 
 
-async def _answer(table: SessionTable, session: Session, client: Client, prompt: Prompted) -> JsonObject:
+async def _answer(table: SessionTable, session: Session, client: Client, prompt: Prompted) -> PromptAnswer:
     told_before = len(session.history)
     for block in prompt.blocks:
         session.journal.add({"sessionUpdate": "user_message_chunk", "content": block})
@@ -73,14 +75,15 @@ async def _answer(table: SessionTable, session: Session, client: Client, prompt:
                 client.post_update(session.id, _info(session))
     await table.kept()
     await _tell_usage(session, client, outcome.usages)
-    return {"stopReason": outcome.stop_reason, **_usage(outcome.usages)}
+    answer: PromptAnswer = {"stopReason": outcome.stop_reason}
+    if outcome.usages:
+        answer["usage"] = _usage(outcome.usages)
+    return answer
 
 
 async def _run(session: Session, client: Client, command: Command, argument: str) -> archive.Turn:
     said = await command.run(session, client, argument)
-    content = {"type": "text", "text": said.text}
-    update = {"sessionUpdate": "agent_message_chunk", "content": content, "messageId": str(uuid4())}
-    await client.update(session.id, update)
+    await client.update(session.id, message(said.text))
     if said.turn is not None:
         session.history = archive.history_of([said.turn])
     return said.turn or archive.Turn([])
@@ -96,7 +99,7 @@ def _title(blocks: Sequence[JsonObject]) -> str | None:
     return first[: _TITLE_LENGTH - 1].rstrip() + "…"
 
 
-def _info(session: Session) -> JsonObject:
+def _info(session: Session) -> InfoChanged:
     updated = timestamp(row_of(session).updated)
     return {"sessionUpdate": "session_info_update", "title": session.title, "updatedAt": updated}
 
@@ -109,15 +112,15 @@ async def _tell_usage(session: Session, client: Client, usages: Sequence[Usage])
         await client.update(session.id, {"sessionUpdate": "usage_update", "used": used, "size": window})
 
 
-def _usage(usages: Sequence[Usage]) -> JsonObject:
-    """The turn's tokens, all its requests added up; nothing where no backend said."""
-    if not usages:
-        return {}
+def _usage(usages: Sequence[Usage]) -> TokenUsage:
+    """The turn's tokens, all its requests added up."""
     taken = sum(each.input_tokens for each in usages)
     given = sum(each.output_tokens for each in usages)
-    usage = {"totalTokens": taken + given, "inputTokens": taken, "outputTokens": given}
+    usage: TokenUsage = {"totalTokens": taken + given, "inputTokens": taken, "outputTokens": given}
     thought = sum(each.reasoning_tokens for each in usages)
     cached = sum(each.cached_tokens for each in usages)
-    usage |= {"thoughtTokens": thought} if thought else {}
-    usage |= {"cachedReadTokens": cached} if cached else {}
-    return {"usage": usage}
+    if thought:
+        usage["thoughtTokens"] = thought
+    if cached:
+        usage["cachedReadTokens"] = cached
+    return usage

@@ -11,13 +11,14 @@ from continuum.errors import ConfigError
 from continuum.providers import DEFAULT, PROVIDERS
 
 from .config_options import tell_choices
-from .jsonrpc import INVALID_PARAMS, JsonObject, RpcError
+from .jsonrpc import INVALID_PARAMS, RpcError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .agent import Agent
     from .schema import SetProvider
+    from .sent.results import LlmProvider
     from .sessions import SessionTable
 
 __all__ = ["disabled", "lend", "providers", "redirected"]
@@ -35,7 +36,7 @@ _KEPT: Final = ("api_version", "deployments", "max_in_flight", "models", "retry_
 _FIELDS: Final = {"url": "baseUrl", "headers": "headers"}
 
 
-def providers(backends: Sequence[BackendConfig]) -> list[JsonObject]:
+def providers(backends: Sequence[BackendConfig]) -> list[LlmProvider]:
     """Every backend, those that are disabled too."""
     listed = [_shown(each) for each in backends]
     if all(each.name != GATEWAY for each in backends):
@@ -43,8 +44,8 @@ def providers(backends: Sequence[BackendConfig]) -> list[JsonObject]:
     return listed
 
 
-def _shown(backend: BackendConfig) -> JsonObject:
-    shown: JsonObject = {"providerId": backend.name, "supported": list(_TYPES), "required": False}
+def _shown(backend: BackendConfig) -> LlmProvider:
+    shown: LlmProvider = {"providerId": backend.name, "supported": list(_TYPES), "required": False}
     if backend.enabled:
         url = backend.url or PROVIDERS[backend.type].default_url or ""
         shown["current"] = {"apiType": backend.type if backend.type in _TYPES else _OPENAI, "baseUrl": url}

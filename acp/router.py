@@ -6,21 +6,21 @@ before anything but the standard library and trio is loaded. To add a method: a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .jsonrpc import JsonObject
 from .lazy import load_target
 
 if TYPE_CHECKING:
     from .agent import Agent
     from .inbound import Inbound
 
-__all__ = ["METHODS", "AcpMethodRouter", "Handler", "Method"]
+__all__ = ["METHODS", "AcpMethodRouter", "Answer", "Handler", "Method"]
 
 # Runs up to the first thing it must wait for as soon as its line is read, so a later line finds its effect.
-# Gives the answer, or an awaitable of it that the connection runs in a task.
-Handler = Callable[["Agent", "Inbound"], JsonObject | Awaitable[JsonObject]]
+# Gives the answer (sent.results.RESULTS), or an awaitable of it that the connection runs in a task.
+Answer = Mapping[str, object]
+Handler = Callable[["Agent", "Inbound"], Answer | Awaitable[Answer]]
 
 
 class Method(NamedTuple):

@@ -18,8 +18,9 @@ from continuum.chat import Image, Text, Tool, ToolUse
 from .jsonrpc import JsonObject, is_object
 from .lazy import load_target
 from .permissions import ask, decide, offered_in
+from .sent.updates import ToolCall, ToolCallChange, ToolContent, ToolKind, Update
 from .tools import TOOLS
-from .tools.base import Action, Kind, Output, ToolFault, ToolRow, parameters_of, text_content
+from .tools.base import Action, Output, ToolFault, ToolRow, parameters_of, text_content
 
 if TYPE_CHECKING:
     from .session import Session
@@ -103,7 +104,7 @@ class Toolbox:
             case "refuse":
                 return False
             case "ask":
-                return await ask(self._bench.client, session.id, view.question(), action, grants)
+                return await ask(self._bench.client, session.id, view.pending(action), action, grants)
 
 
 @cache
@@ -118,12 +119,11 @@ class _View:
 
     def __init__(self, session_id: str, bench: Workbench, call: ToolUse, row: ToolRow | None) -> None:
         self.call = call
-        self.kind: Kind = row.kind if row else "other"
+        self.kind: ToolKind = row.kind if row else "other"
         self._quiet = row is not None and row.quiet
         self._session_id = session_id
         self._client = bench.client
         self._input: Any = call.arguments
-        self._opening: JsonObject = {}
 
     def read_arguments(self) -> JsonObject:
         """What the model wrote, as an object. ToolFault: it is none."""
@@ -139,7 +139,11 @@ class _View:
 
     async def open(self, action: Action) -> None:
         """Pending: this is what is about to be done."""
-        self._opening = {
+        await self._send({"sessionUpdate": "tool_call", **self.pending(action)})
+
+    def pending(self, action: Action) -> ToolCall:
+        """The call before it may run, as a question for permission shows it, too."""
+        return {
             "toolCallId": self.call.id,
             "title": action.title[:_LONGEST_TITLE],
             "kind": self.kind,
@@ -148,26 +152,23 @@ class _View:
             "locations": action.locations,
             "content": action.content,
         }
-        await self._send({"sessionUpdate": "tool_call", **self._opening})
-
-    def question(self) -> JsonObject:
-        """The call as a question for permission shows it."""
-        return self._opening
 
     async def begin(self) -> None:
         """It may run."""
-        await self._update({"status": "in_progress"})
+        await self._send({**self._change, "status": "in_progress"})
 
-    async def progress(self, content: list[JsonObject]) -> None:
+    async def progress(self, content: list[ToolContent]) -> None:
         """Show what there is so far."""
-        await self._update({"content": content})
+        await self._send({**self._change, "content": content})
 
     async def end(self, output: Output) -> Result:
         """It has run, or may not."""
-        status = "failed" if output.failed else "completed"
-        content = {} if output.content == [] else {"content": output.shown}
-        raw = {} if output.raw is None else {"rawOutput": output.raw}
-        await self._update({"status": status, **content, **raw})
+        ended: ToolCallChange = {**self._change, "status": "failed" if output.failed else "completed"}
+        if output.content != []:
+            ended["content"] = output.shown
+        if output.raw is not None:
+            ended["rawOutput"] = output.raw
+        await self._send(ended)
         return Result(output.said, output.failed)
 
     async def refuse(self, reason: str) -> Result:
@@ -189,15 +190,12 @@ class _View:
     def drop(self) -> None:
         """The turn was cancelled meanwhile: the client must not show it as running for ever."""
         if not self._quiet:
-            update = {"sessionUpdate": "tool_call_update", "toolCallId": self.call.id, "status": "failed"}
-            self._client.post("session/update", self._params(update))
+            self._client.post_update(self._session_id, {**self._change, "status": "failed"})
 
-    async def _update(self, fields: JsonObject) -> None:
-        await self._send({"sessionUpdate": "tool_call_update", "toolCallId": self.call.id, **fields})
+    @property
+    def _change(self) -> ToolCallChange:
+        return {"sessionUpdate": "tool_call_update", "toolCallId": self.call.id}
 
-    async def _send(self, update: JsonObject) -> None:
+    async def _send(self, update: Update) -> None:
         if not self._quiet:
-            await self._client.notify("session/update", self._params(update))
-
-    def _params(self, update: JsonObject) -> JsonObject:
-        return {"sessionId": self._session_id, "update": update}
+            await self._client.update(self._session_id, update)

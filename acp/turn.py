@@ -14,6 +14,7 @@ from continuum.errors import ModelNotFound, UpstreamRejected
 from .asking import open_reply
 from .client import Client
 from .equipment import equip
+from .sent.results import StopReason
 from .session import Session
 from .toolbox import Toolbox
 from .transcript import Transcript
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "take_turn"]
 
-_STOP_REASONS: Final[Mapping[str, str]] = {
+_STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "stop": "end_turn",
     "length": "max_tokens",
     "content_filter": "refusal",
@@ -37,7 +38,7 @@ _OVER: Final = frozenset({"length", "content_filter"})  # what the model called 
 class Outcome(NamedTuple):
     """How a turn ended. usages: of each model request that said, in order; the last tells the context in use."""
 
-    stop_reason: str
+    stop_reason: StopReason
     usages: list[Usage]
 
 
@@ -66,7 +67,7 @@ class _Turn:
         self._retried = False
         self._slow = False
 
-    async def run(self) -> str:
+    async def run(self) -> StopReason:
         await self._bench.servers.ready()
         for _ in range(self._session.settings.max_turn_requests):
             for news in self._bench.servers.news():
@@ -96,7 +97,7 @@ class _Turn:
         return await self._ask([])
 
     async def _ask(self, tools: list[Tool]) -> ChatResponse:
-        updates, answer = Updates(self._session.id), Fold()
+        updates, answer = Updates(), Fold()
         try:
             with self._telling_of_silence():
                 opening = await open_reply(self._session, self._transcript.asked, tools)
@@ -107,7 +108,7 @@ class _Turn:
                         answer.add(event)
                         update = updates.of(event)
                         if update is not None:
-                            await self._bench.client.notify("session/update", update)
+                            await self._bench.client.update(self._session.id, update)
         finally:
             self._transcript.answer(answer.response)
         response = answer.response
@@ -145,4 +146,4 @@ class _Turn:
             await self._tell(f"Attempt {reply.attempts} worked: {reply.backend} answers")
 
     async def _tell(self, text: str) -> None:
-        await self._bench.client.notify("session/update", thought(self._session.id, text))
+        await self._bench.client.update(self._session.id, thought(text))

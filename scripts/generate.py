@@ -4,11 +4,16 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from continuum import config
 from continuum.acp import schema as requests
+from continuum.acp.sent.requests import REQUESTS
+from continuum.acp.sent.results import RESULTS
+from continuum.acp.sent.updates import NOTIFICATIONS
 from continuum.cli import reference
 from continuum.http.admin.openapi import document
+from continuum.http.admin.shapes import schema_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +26,28 @@ def requests_schema() -> str:
     return json.dumps(requests.json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def results_schema() -> str:
+    return sent_schema("Results that the ACP agent answers, by method", RESULTS)
+
+
+def calls_schema() -> str:
+    title = "Params of what the ACP agent tells its client and asks it for, by method"
+    return sent_schema(title, {**NOTIFICATIONS, **REQUESTS})
+
+
+def sent_schema(title: str, shapes: Mapping[str, type]) -> str:
+    definitions: dict[str, Any] = {}
+    properties = {method: schema_of(shape, definitions, "#/$defs/{}") for method, shape in shapes.items()}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "$defs": dict(sorted(definitions.items())),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def openapi() -> str:
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
@@ -28,7 +55,9 @@ def openapi() -> str:
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": reference.markdown,
     "docs/configuration.md": config.markdown,
+    "schemas/acp/calls.schema.json": calls_schema,
     "schemas/acp/requests.schema.json": requests_schema,
+    "schemas/acp/results.schema.json": results_schema,
     "schemas/config.schema.json": configuration_schema,
     "schemas/openapi.json": openapi,
 }

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import trio
 import yaml
+from acp_schema import hold_to_schema
 from child import Child
 from serving import LISTENING, config, open_router
 
@@ -92,6 +93,7 @@ def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         chunks: list[str] = []
+        methods: dict[int, str] = {}
 
         def ask(number: int, method: str, **params: object) -> dict[str, object]:
             assert process.stdin is not None
@@ -99,7 +101,9 @@ def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
             line = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
             process.stdin.write(json.dumps(line) + "\n")
             process.stdin.flush()
+            methods[number] = method
             for answer in map(json.loads, process.stdout):
+                hold_to_schema(answer, methods)
                 if answer.get("id") == number:
                     result: dict[str, object] = answer["result"]
                     return result
@@ -136,6 +140,8 @@ async def test_stdio_calls_a_tool_and_speaks_about_its_result(tmp_path: Path, en
             ide.permissions.answers.append("allow_once")
             session = await ide.new_session(str(tmp_path))
             turn = await ide.prompt(session, "Read the file example.txt")
+    for message in ide.messages:
+        hold_to_schema(message, ide.asked)
     assert turn["stopReason"] == "end_turn"
     assert len(ide.permissions.asked) == 1
     ident = ide.permissions.asked[0]["toolCall"]["toolCallId"]

@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+from acp_schema import hold_lines
 from child import Child
 from serving import backend, config
 
@@ -145,6 +146,7 @@ def test_stdio_mode(installed: Path, configuration: Path, tmp_path: Path) -> Non
     with launched(installed, "--mode", "stdio", "--config", str(configuration), cwd=tmp_path) as process:
         out, err = process.communicate(json.dumps(initialize) + "\n", timeout=TIMEOUT_S)
         assert process.returncode == 0, err
+    hold_lines([out.encode()], [json.dumps(initialize).encode()])
     answer = json.loads(out)
     assert answer["id"] == 0
     assert answer["result"]["protocolVersion"] == 1

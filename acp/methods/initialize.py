@@ -12,35 +12,29 @@ from ..jsonrpc import INVALID_PARAMS, JsonObject, RpcError, is_object
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..inbound import Inbound
+    from ..sent.results import AgentCapabilities, AuthMethod, Initialized, McpTransports, SessionCapabilities
     from ..session import Settings
 
 __all__ = ["PROTOCOL_VERSION", "answer", "capabilities_of", "handle"]
 
 PROTOCOL_VERSION: Final = 1
 
-_MCP: Final = {"http": True, "sse": True}
+_MCP: Final[McpTransports] = {"http": True, "sse": True}
+# Without what goes with loadSession.
+_SESSIONS: Final[SessionCapabilities] = {"close": {}, "delete": {}, "fork": {}, "additionalDirectories": {}}
 # Says what is there, nothing more. `mcp` is the flat form that older clients read.
-_CAPABILITIES: Final[JsonObject] = {
+_CAPABILITIES: Final[AgentCapabilities] = {
     "loadSession": True,
     "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
     "mcpCapabilities": _MCP,
     "mcp": _MCP,
-    "sessionCapabilities": {
-        "list": {},
-        "resume": {},
-        "close": {},
-        "delete": {},
-        "fork": {},
-        "additionalDirectories": {},
-    },
+    "sessionCapabilities": {**_SESSIONS, "list": {}, "resume": {}},
     "auth": {"logout": {}},
     "providers": {},
 }
 
-_EARLIER: Final = ("list", "resume")  # what goes with loadSession
-
 # No session needs it: a client that does not offer it can go on at once.
-_SETUP: Final[JsonObject] = {
+_SETUP: Final[AuthMethod] = {
     "id": "setup",
     "name": "Set up Continuum",
     "description": "Looks at what this machine has and writes continuum.yaml",
@@ -51,7 +45,7 @@ _SETUP: Final[JsonObject] = {
 _FLAT_FS: Final = ("readTextFile", "writeTextFile")
 
 
-def answer(params: object) -> JsonObject:
+def answer(params: object) -> Initialized:
     """Version 1 whatever integer is asked: the client decides whether it can live with that. RpcError: none was."""
     wanted = params.get("protocolVersion") if is_object(params) else None
     if not isinstance(wanted, int) or isinstance(wanted, bool):
@@ -83,26 +77,24 @@ def _runs_terminal_methods(capabilities: JsonObject) -> bool:
     return standard or (is_object(meta) and meta.get("terminal-auth") is True)
 
 
-def handle(agent: Agent, call: Inbound) -> JsonObject | Awaitable[JsonObject]:
+def handle(agent: Agent, call: Inbound) -> Initialized | Awaitable[Initialized]:
     """The handshake, where it was not the first line (greeting.py), waits for the configuration, or comes again."""
     answered = answer(call.params)
     agent.greeted(capabilities_of(call.params))
     return _as_configured(agent, answered) if agent.deferred else answered
 
 
-async def _as_configured(agent: Agent, answered: JsonObject) -> JsonObject:
+async def _as_configured(agent: Agent, answered: Initialized) -> Initialized:
     settings = await agent.settings()
     return {**answered, "agentCapabilities": _allowed(settings)} if settings else answered
 
 
-def _allowed(settings: Settings) -> JsonObject:
+def _allowed(settings: Settings) -> AgentCapabilities:
     """Of what there is, what acp.capabilities leaves."""
-    allowed = dict(_CAPABILITIES)
+    allowed = _CAPABILITIES.copy()
     if not settings.mcp:
-        allowed["mcp"] = allowed["mcpCapabilities"] = dict.fromkeys(_MCP, False)
+        allowed["mcp"] = allowed["mcpCapabilities"] = {"http": False, "sse": False}
     if not settings.load_session:
         allowed["loadSession"] = False
-        allowed["sessionCapabilities"] = {
-            name: value for name, value in _CAPABILITIES["sessionCapabilities"].items() if name not in _EARLIER
-        }
+        allowed["sessionCapabilities"] = _SESSIONS
     return allowed

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
+from ..sent.results import Done
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> JsonObject:
+def handle(agent: Agent, call: Inbound) -> Done:
     """Accept."""
     del agent, call
     return {}

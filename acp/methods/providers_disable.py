@@ -6,19 +6,19 @@ from collections.abc import Awaitable
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
 from ..providers import disabled, lend
 from ..schema import DisableProvider, read_params
+from ..sent.results import Done
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
+def handle(agent: Agent, call: Inbound) -> Awaitable[Done]:
     """Done also where there is no such provider."""
     return _disable(agent, read_params(DisableProvider, call.params))
 
 
-async def _disable(agent: Agent, params: DisableProvider) -> JsonObject:
+async def _disable(agent: Agent, params: DisableProvider) -> Done:
     table = await agent.sessions()
     backend = disabled(table.host.config.backends, params.provider_id)
     if backend is not None:

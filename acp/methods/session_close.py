@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
 from ..schema import NamedSession, read_params
+from ..sent.results import Done
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> JsonObject:
+def handle(agent: Agent, call: Inbound) -> Done:
     """A turn that runs in it ends as cancelled."""
     table, session = agent.opened(read_params(NamedSession, call.params).session_id)
     table.close(session.id)

@@ -6,18 +6,18 @@ from collections.abc import Awaitable
 
 from ..agent import Agent
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
 from ..schema import NamedSession, read_params
+from ..sent.results import Done
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
+def handle(agent: Agent, call: Inbound) -> Awaitable[Done]:
     """One that is not there (any more) is deleted all the same."""
     return _delete(agent, read_params(NamedSession, call.params).session_id)
 
 
-async def _delete(agent: Agent, ident: str) -> JsonObject:
+async def _delete(agent: Agent, ident: str) -> Done:
     table = await agent.sessions()
     await table.delete(ident)
     return {}

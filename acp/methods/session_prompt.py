@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 from ..agent import Agent
 from ..content import user_message
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
 from ..prompting import Prompted, answer_prompt
 from ..schema import Prompt, read_params
+from ..sent.results import PromptAnswer
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
+def handle(agent: Agent, call: Inbound) -> Awaitable[PromptAnswer]:
     """Queue the turn now, so that a cancel on the very next line finds it."""
     params = read_params(Prompt, call.params)
     table, session = agent.opened(params.session_id)

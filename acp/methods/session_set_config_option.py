@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 from ..agent import Agent
 from ..config_options import MODE, config_options, set_config_option
 from ..inbound import Inbound
-from ..jsonrpc import JsonObject
 from ..schema import SetConfigOption, read_params
+from ..sent.results import OptionsState
 from ..session import Session
 
 __all__ = ["handle"]
 
 
-def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
+def handle(agent: Agent, call: Inbound) -> Awaitable[OptionsState]:
     """Set it for the turns to come; the answer is every option's full state."""
     params = read_params(SetConfigOption, call.params)
     table, session = agent.opened(params.session_id)
@@ -24,7 +24,7 @@ def handle(agent: Agent, call: Inbound) -> Awaitable[JsonObject]:
     return _answer(agent, session, mode_changed=params.config_id == MODE and session.mode != before)
 
 
-async def _answer(agent: Agent, session: Session, *, mode_changed: bool) -> JsonObject:
+async def _answer(agent: Agent, session: Session, *, mode_changed: bool) -> OptionsState:
     if mode_changed:
         await agent.client.update(session.id, {"sessionUpdate": "current_mode_update", "currentModeId": session.mode})
     return {"configOptions": config_options(session)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,12 +12,12 @@ from continuum.chat import Image, Text
 from continuum.dialects.raw import is_list, is_object
 
 from ..jsonrpc import JsonObject
+from ..sent.updates import Location, ToolContent, ToolKind
 
 __all__ = [
     "MODEL_LIMIT",
     "Action",
     "Arguments",
-    "Kind",
     "Output",
     "Progress",
     "ToolFault",
@@ -27,8 +27,6 @@ __all__ = [
     "shortened",
     "text_content",
 ]
-
-Kind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
 
 MODEL_LIMIT: Final = 48 * 1024
 """Characters of one result that the model is shown: more would push the conversation out of its context."""
@@ -47,7 +45,7 @@ class ToolRow(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: ToolKind
     module: str
     quiet: bool = False
 
@@ -93,7 +91,7 @@ class Output:
     """
 
     text: str
-    content: list[JsonObject] | None = None
+    content: list[ToolContent] | None = None
     raw: JsonObject | None = None
     failed: bool = False
     images: list[Image] = field(default_factory=list[Image])
@@ -104,12 +102,12 @@ class Output:
         return [Text(shortened(self.text, MODEL_LIMIT)), *self.images]
 
     @property
-    def shown(self) -> list[JsonObject]:
+    def shown(self) -> list[ToolContent]:
         """For the client."""
         return text_content(self.text) if self.content is None else self.content
 
 
-Progress = Callable[[list[JsonObject]], Awaitable[None]]
+Progress = Callable[[list[ToolContent]], Awaitable[None]]
 """Shows the client content while the call runs."""
 
 
@@ -125,8 +123,8 @@ class Action:
     run: Callable[[Progress], Awaitable[Output]]
     grant: str
     grant_title: str = ""
-    locations: list[JsonObject] = field(default_factory=list[JsonObject])
-    content: list[JsonObject] = field(default_factory=list[JsonObject])
+    locations: list[Location] = field(default_factory=list[Location])
+    content: list[ToolContent] = field(default_factory=list[ToolContent])
     compound: bool = False
 
 
@@ -138,6 +136,6 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:half]}\n[... truncated: {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
 
 
-def text_content(text: str) -> list[JsonObject]:
+def text_content(text: str) -> list[ToolContent]:
     """Text as a tool call's content; no text, no content."""
     return [{"type": "content", "content": {"type": "text", "text": text}}] if text else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..jsonrpc import JsonObject
+from ..sent.updates import Diff
 from ..workbench import Workbench
 from .base import Action, Output, Progress
 from .paths import Target
@@ -18,7 +18,7 @@ _LARGEST_DIFF: Final = 512 * 1024
 def change(bench: Workbench, target: Target, old: str | None, new: str, shown: tuple[str, str]) -> Action:
     """The action that makes `new` of `old` (None: a new file). shown: the part that differs, for large files."""
     before, after = (old, new) if len(old or "") + len(new) <= _LARGEST_DIFF else shown
-    diff: JsonObject = {"type": "diff", "path": target.shown, "newText": after}
+    diff: Diff = {"type": "diff", "path": target.shown, "newText": after}
     if before is not None:
         diff["oldText"] = before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -14,6 +14,7 @@ import trio
 
 from ..client import Client
 from ..jsonrpc import JsonObject, RpcError
+from ..sent.requests import READ_FILE, WRITE_FILE, Ask, ReadFile, WriteFile
 from .base import ToolFault
 from .paths import Target, fault_of, open_beneath, parent_of
 
@@ -26,6 +27,7 @@ _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 _CLIENT_TIME: Final = 60.0  # seconds for the editor to read or write a file
 _NEW_FILE: Final = 0o666  # less the umask
 _R = TypeVar("_R")
+P = TypeVar("P", bound=Mapping[str, object])
 _CHANGED: Final = "it changed since it was read: read it again, then repeat the change"
 
 
@@ -72,8 +74,8 @@ class Files:
         if await self.read(target) != instead_of:
             raise ToolFault(f"{target.shown}: {_CHANGED}")
         if self._client.can("write"):
-            params = {"sessionId": self._session_id, "path": target.shown, "content": text}
-            await self._of_client("fs/write_text_file", params, target)
+            params: WriteFile = {"sessionId": self._session_id, "path": target.shown, "content": text}
+            await self._of_client(WRITE_FILE, params, target)
         else:
             await _in_thread(target, lambda: _write(target, text.encode(), instead_of))
         self.saw(target, text)
@@ -82,8 +84,8 @@ class Files:
         return await _in_thread(target, lambda: _read(target), abandon=True)
 
     async def _ask_client(self, target: Target) -> str:
-        params = {"sessionId": self._session_id, "path": target.shown}
-        text = (await self._of_client("fs/read_text_file", params, target)).get("content")
+        params: ReadFile = {"sessionId": self._session_id, "path": target.shown}
+        text = (await self._of_client(READ_FILE, params, target)).get("content")
         if not isinstance(text, str):
             raise ToolFault(f"{target.shown}: the editor gave no text")
         if _REPLACED in text:  # it may have been decoded with replacement: written back, that would be the file's end
@@ -92,10 +94,10 @@ class Files:
                 raise NotText(f"{target.shown}: not valid UTF-8 as the editor gives it")
         return text
 
-    async def _of_client(self, method: str, params: JsonObject, target: Target) -> JsonObject:
+    async def _of_client(self, ask: Ask[P], params: P, target: Target) -> JsonObject:
         with trio.move_on_after(_CLIENT_TIME):
             try:
-                return await self._client.request(method, params)
+                return await self._client.request(ask, params)
             except RpcError as error:
                 raise ToolFault(f"{target.shown}: the editor refused: {error.message[:500]}") from None
         raise ToolFault(f"{target.shown}: the editor did not answer within {_CLIENT_TIME:.0f} s")

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
+from ..sent.updates import Location
 from .base import ToolFault
 
 __all__ = ["Roots", "Target", "fault_of", "open_beneath", "parent_of"]
@@ -51,7 +52,7 @@ class Target(NamedTuple):
         return os.path.join(self.root, *self.parts)  # noqa: PTH118 (strings throughout: PurePath drops nothing here)
 
     @property
-    def location(self) -> dict[str, object]:
+    def location(self) -> Location:
         """As a tool call's location."""
         return {"path": self.shown}
 

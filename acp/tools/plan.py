@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ..jsonrpc import JsonObject
+from ..sent.updates import PlanEntry
 from ..workbench import Workbench
 from .base import Action, Arguments, Output, Progress, read_arguments
 
@@ -33,8 +34,8 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
     wanted = read_arguments(Parameters, arguments)
 
     async def run(_: Progress) -> Output:
-        update = {"sessionUpdate": "plan", "entries": msgspec.to_builtins(wanted.entries)}
-        await bench.client.notify("session/update", {"sessionId": bench.session_id, "update": update})
+        entries: list[PlanEntry] = msgspec.to_builtins(wanted.entries)
+        await bench.client.update(bench.session_id, {"sessionUpdate": "plan", "entries": entries})
         return Output("The plan is shown")
 
     return Action("Update the plan", run, grant="plan")

@@ -38,7 +38,9 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
         entries = await trio.to_thread.run_sync(_entries, target, abandon_on_cancel=True)
         return Output(entries) if entries is not None else await _read(bench, target, wanted)
 
-    location = {**target.location, **({"line": wanted.line} if wanted.line > 1 else {})}
+    location = target.location
+    if wanted.line > 1:
+        location["line"] = wanted.line
     return Action(f"Read {target.shown}", run, grant=f"read {target.real}", locations=[location])
 
 

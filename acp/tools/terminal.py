@@ -9,6 +9,17 @@ import trio
 
 from ..client import Client
 from ..jsonrpc import JsonObject, RpcError
+from ..sent.requests import (
+    CREATE_TERMINAL,
+    KILL_TERMINAL,
+    RELEASE_TERMINAL,
+    TERMINAL_OUTPUT,
+    WAIT_FOR_EXIT,
+    Ask,
+    CreateTerminal,
+    OfTerminal,
+    Variable,
+)
 from ..workbench import Workbench
 from .base import Output, Progress, ToolFault, shortened
 from .output import KEPT
@@ -17,12 +28,12 @@ __all__ = ["run_in_terminal"]
 
 _ANSWER_TIME: Final = 30.0  # seconds for the client to make a terminal, or to say what it shows
 _END_TIME: Final = 2.0  # seconds for a killed command to be gone
-_ENVIRONMENT: Final = [{"name": "PAGER", "value": "cat"}, {"name": "GIT_TERMINAL_PROMPT", "value": "0"}]
+_ENVIRONMENT: Final[list[Variable]] = [{"name": "PAGER", "value": "cat"}, {"name": "GIT_TERMINAL_PROMPT", "value": "0"}]
 
 
 async def run_in_terminal(bench: Workbench, argv: Sequence[str], cwd: str, progress: Progress) -> Output:
     """Run to the end, or to the time limit."""
-    params = {
+    params: CreateTerminal = {
         "sessionId": bench.session_id,
         "command": argv[0],
         "args": list(argv[1:]),
@@ -38,7 +49,7 @@ async def run_in_terminal(bench: Workbench, argv: Sequence[str], cwd: str, progr
     answer: JsonObject | None = None
     with trio.move_on_after(_ANSWER_TIME):
         try:
-            answer = await bench.client.request("terminal/create", params, late=release_late)
+            answer = await bench.client.request(CREATE_TERMINAL, params, late=release_late)
         except RpcError as error:
             raise ToolFault(f"The client refused the command: {error.message[:500]}") from None
     if answer is None:
@@ -54,7 +65,7 @@ class _Terminal:
 
     def __init__(self, client: Client, session_id: str, ident: str) -> None:
         self._client = client
-        self._params = {"sessionId": session_id, "terminalId": ident}
+        self._params: OfTerminal = {"sessionId": session_id, "terminalId": ident}
         self._ident = ident
 
     async def attend(self, limit_s: float, progress: Progress) -> Output:
@@ -65,7 +76,7 @@ class _Terminal:
             timed_out = status is None
             if status is None:
                 status = await self._kill()
-            shown = await self._ask("terminal/output")
+            shown = await self._ask(TERMINAL_OUTPUT)
         except RpcError as error:
             raise ToolFault(f"The terminal failed: {error.message[:500]}") from None
         finally:
@@ -74,21 +85,21 @@ class _Terminal:
 
     def release(self) -> None:
         """Give it back, ended; nothing is awaited, so cancellation is no hindrance."""
-        self._client.tell("terminal/kill", self._params)
-        self._client.tell("terminal/release", self._params)
+        self._client.tell(KILL_TERMINAL, self._params)
+        self._client.tell(RELEASE_TERMINAL, self._params)
 
     async def _wait(self, limit_s: float) -> JsonObject | None:
         with trio.move_on_after(limit_s):
-            return await self._client.request("terminal/wait_for_exit", self._params)
+            return await self._client.request(WAIT_FOR_EXIT, self._params)
         return None
 
     async def _kill(self) -> JsonObject:
-        await self._ask("terminal/kill")
+        await self._ask(KILL_TERMINAL)
         return await self._wait(_END_TIME) or {}
 
-    async def _ask(self, method: str) -> JsonObject:
+    async def _ask(self, ask: Ask[OfTerminal]) -> JsonObject:
         with trio.move_on_after(_ANSWER_TIME):
-            return await self._client.request(method, self._params)
+            return await self._client.request(ask, self._params)
         return {}
 
 

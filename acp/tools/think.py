@@ -27,7 +27,7 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
     wanted = read_arguments(Parameters, arguments)
 
     async def run(_: Progress) -> Output:
-        await bench.client.notify("session/update", thought(bench.session_id, wanted.thought))
+        await bench.client.update(bench.session_id, thought(wanted.thought))
         return Output("Noted")
 
     return Action("Think", run, grant="think")

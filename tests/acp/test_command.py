@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from acp_schema import hold_lines
 
 from continuum.testing.upstream import open_upstream
 
@@ -29,6 +30,7 @@ def write_config(folder: Path, url: str) -> Path:
 
 def answers(output: bytes) -> list[dict[str, Any]]:
     """Without what the agent says by itself."""
+    hold_lines(output.splitlines(), (INITIALIZE + SESSION).splitlines())
     return [message for line in output.splitlines() if "id" in (message := json.loads(line))]
 
 

@@ -1,4 +1,4 @@
-"""What is written for editors: settings that parse, the registry's entry, and schemas that say what is understood."""
+"""What is written for editors: settings that parse, the registry's entry, schemas of what is understood and sent."""
 
 import json
 import re
@@ -9,9 +9,13 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from acp_schema import CALLS, OFFICIAL, OUR_CALLS, PACKAGES, RESULTS, generated, hold_to_schema, official
+from closed_schema import closed_schemas
 
+from continuum.acp.methods.initialize import answer
 from continuum.acp.router import METHODS
 from continuum.acp.schema import PARAMS, json_schema
+from continuum.acp.sent import requests, results, updates
 from continuum.version import VERSION
 
 
@@ -66,3 +70,76 @@ def test_what_the_schema_requires_is_required(method: str) -> None:
             msgspec.convert({}, PARAMS[method])
     else:
         msgspec.convert({}, PARAMS[method])
+
+
+def test_every_result_and_every_call_has_its_schema(checkout: Path) -> None:
+    assert set(results.RESULTS) == {method.name for method in METHODS if not method.notification}
+    assert set(results.RESULTS) == {*RESULTS, "session/set_model"}  # which the protocol has no more
+    assert set(updates.NOTIFICATIONS) | set(requests.REQUESTS) == set(CALLS)
+    for name, shapes in (
+        ("results", results.RESULTS),
+        ("calls", {**updates.NOTIFICATIONS, **requests.REQUESTS}),
+    ):
+        schema = json.loads((checkout / "schemas/acp" / f"{name}.schema.json").read_bytes())
+        assert set(schema["properties"]) == set(shapes)
+
+
+CHUNK: dict[str, object] = {
+    "sessionUpdate": "agent_message_chunk",
+    "content": {"type": "text", "text": "hi"},
+    "messageId": "1",
+}
+OPTION: dict[str, object] = {"optionId": "a", "kind": "allow_once", "name": "Allow"}
+CALL: dict[str, object] = {
+    "toolCallId": "c",
+    "title": "t",
+    "kind": "read",
+    "status": "pending",
+    "rawInput": {"any": 1},
+    "content": list[object](),
+}
+
+
+def told(update: object) -> dict[str, object]:
+    return {"sessionId": "s", "update": update}
+
+
+@pytest.mark.parametrize(
+    ("method", "right", "wrong"),
+    [
+        ("session/update", told(CHUNK), {**told(CHUNK), "more": 1}),
+        ("session/update", told(CHUNK), told({**CHUNK, "more": 1})),
+        ("session/update", told(CHUNK), told({**CHUNK, "content": {"type": "text", "text": "hi", "more": 1}})),
+        ("session/update", told(CHUNK), told({**CHUNK, "content": {"type": "text", "text": 1}})),
+        ("session/update", told(CHUNK), told({**CHUNK, "sessionUpdate": "agent_speech"})),
+        (
+            "session/request_permission",
+            {"sessionId": "s", "toolCall": CALL, "options": [OPTION]},
+            {"sessionId": "s", "toolCall": CALL, "options": [{**OPTION, "kind": "allow"}]},
+        ),
+    ],
+)
+def test_each_schema_refuses_what_is_wrong(method: str, right: dict[str, object], wrong: dict[str, object]) -> None:
+    checks = [*official(CALLS[method]), generated(OUR_CALLS, method)]
+    assert len(checks) == 2 + sum(path.exists() for path in OFFICIAL)
+    for check in checks:
+        check(right)
+        with pytest.raises((AssertionError, ValueError)):
+            check(wrong)
+
+
+def test_a_promise_that_the_protocol_does_not_know_is_caught() -> None:
+    hello: dict[str, Any] = {**answer({"protocolVersion": 1})}
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "result": hello}
+    hold_to_schema(message, {1: "initialize"})
+    hello["agentCapabilities"] = {**hello["agentCapabilities"], "magic": True}
+    with pytest.raises(AssertionError):
+        hold_to_schema(message, {1: "initialize"})
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("path", OFFICIAL, ids=["sdk", "acpx"])
+def test_the_packages_ship_their_schemas(path: Path) -> None:
+    if not PACKAGES.exists():
+        pytest.skip("the packages of tests/node are not installed (npm ci)")
+    closed_schemas(path).check("$defs", "SessionNotification")(told(CHUNK))

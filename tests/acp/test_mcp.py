@@ -9,6 +9,7 @@ import mcp_server
 import pytest
 import trio
 from acp_peer import ScriptedHost, text_answer
+from acp_schema import hold_to_schema
 from desk import call, calls, open_desk, results, told
 
 from continuum.testing.ide import Ide, open_ide
@@ -174,6 +175,8 @@ async def test_without_the_extra_the_command_that_installs_it_is_told(tmp_path: 
         with trio.fail_after(20):
             async with open_ide(command, cwd=str(tmp_path), environment=env) as ide:
                 await ide.prompt(await ide.new_session(str(tmp_path), mcpServers=[server()]))
+    for message in ide.messages:
+        hold_to_schema(message, ide.asked)
     assert ide.said() == "done"
     assert "left out: install them with `pip install 'continuum-router[mcp]'`" in ide.said("agent_thought_chunk")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from acp_schema import hold_lines
 
 SECONDS = 20
 
@@ -51,9 +52,9 @@ SESSION = lines({"id": 1, "method": "session/new", "params": {"cwd": "/"}})
 
 
 def answers(output: bytes) -> dict[Any, dict[str, Any]]:
-    """By id; every line must be a message."""
+    """By id; every line must be a message that is right."""
+    hold_lines(output.splitlines(), (INITIALIZE + SESSION).splitlines())
     messages = [json.loads(line) for line in output.splitlines()]
-    assert all(message["jsonrpc"] == "2.0" for message in messages)
     return {message["id"]: message for message in messages if "id" in message}
 
 

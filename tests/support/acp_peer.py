@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import trio
-from acp_schema import RESULTS, hold_to_schema
+from acp_schema import hold_to_schema
 
 from continuum import config
 from continuum.acp.server import serve
@@ -173,7 +173,7 @@ class Peer:
         self._in = trio.lowlevel.FdStream(in_fd)
         self._buffer = bytearray()
         self._last_id = 0
-        self._methods: dict[object, str] = {}
+        self._methods: defaultdict[object, str] = defaultdict(str)  # what was sent as bytes is not looked into
         self._answers: dict[tuple[str, object], deque[Json]] = {}
         self.updates: list[Json] = []
         self.notices: list[Json] = []
@@ -236,9 +236,7 @@ class Peer:
         del self._buffer[: end + 1]
         message: Json = json.loads(line)
         assert message["jsonrpc"] == "2.0"
-        method = self._methods.get(message["id"]) if isinstance(message.get("id"), int) else None
-        if "method" in message or method in RESULTS:
-            hold_to_schema(message, self._methods)
+        hold_to_schema(message, self._methods)
         return message
 
     async def answer(self, ident: int | str | None) -> Json:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from acp_schema import hold_to_schema
 
 SECONDS = 40
 MIB = 1024 * 1024
@@ -39,15 +41,19 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @dataclass
 class Agent:
-    """The running command."""
+    """The running command; all it says is held to the schemas."""
 
     process: trio.Process
     _buffer: bytearray = field(default_factory=bytearray)
+    _methods: defaultdict[object, str] = field(default_factory=lambda: defaultdict[object, str](str))
     seen: list[Json] = field(default_factory=list[Json])
 
     async def send(self, *messages: Json | bytes) -> None:
         """In one write."""
         assert self.process.stdin is not None
+        for message in messages:
+            if not isinstance(message, bytes) and "id" in message:
+                self._methods[message["id"]] = message.get("method", "")
         await self.process.stdin.send_all(b"".join(m if isinstance(m, bytes) else line(m) for m in messages))
 
     async def receive(self) -> Json:
@@ -58,6 +64,7 @@ class Agent:
             self._buffer += data
         message: Json = json.loads(self._buffer[:end])
         del self._buffer[: end + 1]
+        hold_to_schema(message, self._methods)
         self.seen.append(message)
         return message
 

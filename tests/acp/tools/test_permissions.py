@@ -9,7 +9,8 @@ from acp_peer import ScriptedHost, text_answer
 from desk import call, calls, open_desk, results, told
 
 from continuum.acp.permissions import Grants, Mode, Verdict, decide
-from continuum.acp.tools.base import Action, Kind, Output, Progress
+from continuum.acp.sent.updates import ToolKind
+from continuum.acp.tools.base import Action, Output, Progress
 from continuum.config.sections.acp import Permissions
 from continuum.testing.ide import Answer
 
@@ -167,7 +168,7 @@ SHUT = Permissions(default_policy="deny", always_ask=["edit"], auto_allow=["read
 def test_by_kind_and_mode(
     section: Permissions,
     mode: Mode,
-    kind: Kind,
+    kind: ToolKind,
     compound: bool,  # noqa: FBT001 - a table's column
     verdict: Verdict,
 ) -> None:
