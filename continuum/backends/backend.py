@@ -79,7 +79,7 @@ class Backend:
     the name its server knows, and is replaced whole when discovery finds others. provider is what its type says, or
     what it was found to be. keys: its keys by number; without any, one that stands for none. rests_until: when it can
     be burdened again, having asked to be spared; longest_rest: seconds for which that is believed. cutters:
-    each ends one of the attempts that hold it.
+    each ends one of the attempts that hold it; is_cut: no other is to begin.
 
     client carries calls, side_client all we ask on our own account: a look never waits for a call, nor a call for it.
     """
@@ -113,6 +113,7 @@ class Backend:
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)
         self.cutters: set[Cut] = set()
+        self.is_cut = False
         self._unused: trio.Event | None = None
         self._placed: str = ""
         self._origin: Origin
@@ -142,7 +143,8 @@ class Backend:
             self.models = {entry.id: entry.upstream or entry.id for entry in config.entries}
 
     def cut(self) -> None:
-        """End every attempt that holds it: it is no longer ours."""
+        """End every attempt that holds it: it is no longer ours. Those that find it all the same end at once."""
+        self.is_cut = True
         for cut in list(self.cutters):
             cut(UpstreamProtocolError, "the backend was removed")
 

@@ -78,6 +78,8 @@ class Attempt:
         backend, patience = self.backend, self._patience
         backend.in_flight += 1
         backend.cutters.add(self.cut)
+        if backend.is_cut:
+            backend.cut()
         self._ticket = backend.breaker.begin()
         self._open = True
         try:
@@ -137,6 +139,8 @@ class Attempt:
         late = "the backend did not begin to answer in time"
         with trio.move_on_at(patience.first_byte_by(trio.current_time())) as scope:
             self._wait = scope
+            if self._cut is not None:
+                raise self._cut
             await self._begin()
             self._first_content = trio.current_time() - self._began
             if self._call.stream:

@@ -8,7 +8,7 @@ from continuum.chat import ChatRequest, Message, TextDelta
 from continuum.config import SECTIONS, open_memory
 from continuum.config.judge import RESTART_ONLY
 from continuum.core import Call
-from continuum.errors import StreamBroken
+from continuum.errors import AttemptsExhausted, StreamBroken
 from continuum.runtime import Instance, open_instance
 from continuum.runtime.reload import AT_EACH_REQUEST, PARTS
 from continuum.testing.upstream import Stream, Wait, open_upstream
@@ -69,6 +69,23 @@ async def test_a_removed_backend_that_is_forced_out_is_cut() -> None:
             instance.pool.cut("a")
             with trio.fail_after(5), pytest.raises(StreamBroken):
                 await reply.frames()
+
+
+async def test_a_backend_that_was_cut_is_not_tried_again() -> None:
+    """By the calls that came in before, and have nobody else to go to."""
+    async with open_upstream(Stream((Wait(trio.Event()), TEXT))) as old:
+        store = open_memory({"backends": [entry(old.url, "a")], "retry": {"base_delay": "1ms"}, **QUIET})
+        async with open_instance(store) as instance, trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(AttemptsExhausted):
+                    await instance.engine.open(call())
+
+            nursery.start_soon(ask)
+            await old.next_call()
+            await commit(instance, backends=[])
+            instance.pool.cut("a")
+        assert len(old.calls) == 1
 
 
 async def test_what_can_change_under_way_does_not_start_anew() -> None:

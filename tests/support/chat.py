@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import trio
 
 from continuum.testing.upstream import WORDS
 
@@ -74,9 +75,13 @@ class Received:
 
 
 async def ask(
-    client: httpx.AsyncClient, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None
+    client: httpx.AsyncClient,
+    body: Mapping[str, Any] | bytes,
+    headers: Mapping[str, str] | None = None,
+    *,
+    begun: trio.Event | None = None,
 ) -> Received:
-    """Send a chat request and take the whole answer."""
+    """Send a chat request and take the whole answer. begun: set when the first of it is here."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"content-type": "application/json", **(headers or {})}
     async with client.stream("POST", CHAT, content=content, headers=named) as response:
@@ -84,6 +89,8 @@ async def ask(
         try:
             async for data in response.aiter_bytes():
                 received.raw += data
+                if begun is not None:
+                    begun.set()
         except httpx.RemoteProtocolError:
             received.ended = False
     if received.headers.get("content-type", "").startswith("text/event-stream"):

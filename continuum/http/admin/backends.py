@@ -112,15 +112,14 @@ async def change(ground: Ground, request: Request) -> BackendAdded:
 async def remove(ground: Ground, request: Request) -> BackendRemoved:
     """Remove a backend. Requests that run on it finish, unless they are to be cut."""
     name, force = request.names["name"], request.flag("force")
-    live = _live(ground).get(name)
 
     def without(entries: Entries, base: Base) -> Entries:
         del entries[_index(base.config.backends, name)]
         return entries
 
     await _commit(ground, request, without, f"Backend {name} removed")
-    if force and live is not None:
-        await live.client.aclose()
+    if force:
+        ground.instance.pool.cut(name)
     return {"success": True, "message": f"Backend '{name}' removed successfully", "removed_backend": name}
 
 
