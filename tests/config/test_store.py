@@ -1,8 +1,10 @@
 """The store: one way in, versions that outlive the process, and failures that change nothing."""
 
+import gc
 import json
 import os
 import stat
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +222,28 @@ async def test_history_is_bounded_in_memory_and_on_disk(place: Place) -> None:
     assert [each.number for each in again.history()] == [51, 50, 49, 48, 47]
     assert again.config.retry.max_attempts == 59
     again.close()
+
+
+async def test_many_versions_take_no_more_room_than_few(place: Place) -> None:
+    """In memory and on disk. What each costs in time: benchmarks/writes.py."""
+    place.write({"backends": [BACKEND], "admin": {"max_history_entries": 5}})
+    store = place.open()
+    room: list[tuple[int, int]] = []
+    tracemalloc.start()
+    try:
+        for round_ in range(3):
+            largest = 0
+            for number in range(15):
+                await put(store, "routing", aliases={"a": f"m-{round_}-{number:02}"})
+                largest = max(largest, place.log.stat().st_size)
+            gc.collect()
+            room.append((tracemalloc.get_traced_memory()[0], largest))
+    finally:
+        tracemalloc.stop()
+    store.close()
+    _, (early, _), (late, largest) = room
+    assert late < early + 20_000, "fifteen versions later"
+    assert largest < 12 * max(map(len, place.log.read_bytes().splitlines())), "twice what is kept, and one more"
 
 
 async def test_a_folder_that_cannot_be_written(place: Place) -> None:

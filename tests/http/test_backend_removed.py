@@ -24,7 +24,6 @@ async def a_stream_under_way(
     async with open_upstream(Stream((TEXT[:4], Wait(gate), TEXT[4:]))) as going, open_upstream() as staying:
         entries = [backend(going.url, "going"), backend(staying.url, "staying", models=["other"])]
         async with open_router(home, config(*entries, admin=OPEN)) as router, client_of(router.url) as client:
-
             begun = trio.Event()
 
             async def stream() -> None:
