@@ -17,6 +17,7 @@ import trio
 from continuum.config.sections.admin import NO_AUTH
 from continuum.errors import PermissionDenied, RateLimited, Unauthenticated
 from continuum.http.head import HeadCheck, is_loopback_host
+from continuum.resilience.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -194,21 +195,20 @@ def _equal(one: bytes, other: bytes) -> bool:
 
 
 class _Rate:
-    """Requests of each address, refilled steadily."""
+    """Requests of each address."""
 
     def __init__(self, per_minute: int, burst: int | None) -> None:
         self._per_second = per_minute / 60
         self._most = float(burst or per_minute)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, address: str) -> None:
         """Raises RateLimited."""
         now = trio.current_time()
-        left, since = self._left.pop(address, (self._most, now))
-        left = min(self._most, left + (now - since) * self._per_second)
-        self._left[address] = (left - 1 if left >= 1 else left, now)
-        if len(self._left) > _MOST_ADDRESSES:
-            self._left.popitem(last=False)
-        if left < 1:
-            wait = (1 - left) / self._per_second
+        bucket = self._buckets.pop(address, None) or TokenBucket(self._per_second, self._most, now)
+        self._buckets[address] = bucket
+        if len(self._buckets) > _MOST_ADDRESSES:
+            self._buckets.popitem(last=False)
+        if not bucket.take(1, now):
+            wait = bucket.wait(1, now)
             raise RateLimited("too many admin requests from this address (admin.rate_limit)", retry_after=wait)
