@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import trio
 
 from continuum.errors import ConfigError, ConfigProblem
+from continuum.storage.fault import StorageFault
 from continuum.storage.folder import state_folder
 from continuum.storage.memory import MemorySessions
-from continuum.storage.sessions import SessionRow, StorageFault
+from continuum.storage.sessions import SessionRow
 from continuum.storage.sqlite import SqliteSessions
 
 from . import archive

@@ -1,14 +1,15 @@
-"""Sessions for as long as the process lives."""
+"""Stores that live as long as the process."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import trio
 
+from continuum.storage.keys import KeyRow
 from continuum.storage.sessions import SessionRow
 
-__all__ = ["MemorySessions"]
+__all__ = ["MemoryKeys", "MemorySessions"]
 
 
 class MemorySessions:
@@ -48,3 +49,35 @@ class MemorySessions:
         await trio.lowlevel.checkpoint()
         self._turns.pop(ident, None)
         return self._rows.pop(ident, None) is not None
+
+
+class MemoryKeys:
+    """A store in a dict (see keys.Keys)."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, KeyRow] = {}
+
+    async def load(self) -> Sequence[KeyRow]:
+        await trio.lowlevel.checkpoint()
+        return list(self._rows.values())
+
+    async def stale(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        return False
+
+    async def put(self, row: KeyRow) -> None:
+        await trio.lowlevel.checkpoint()
+        self._rows[row.id] = row
+
+    async def delete(self, ident: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        return self._rows.pop(ident, None) is not None
+
+    async def note_uses(self, uses: Mapping[str, int]) -> None:
+        await trio.lowlevel.checkpoint()
+        for ident, used in uses.items():
+            if (row := self._rows.get(ident)) is not None:
+                self._rows[ident] = row._replace(used=max(row.used or 0, used))
+
+    def close(self) -> None:
+        pass

@@ -10,7 +10,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["append_line", "create", "replace"]
+__all__ = ["append_line", "create", "replace", "sync_folder"]
 
 _MODE = 0o600
 _FOLDER_MODE = 0o700
@@ -26,7 +26,7 @@ def replace(path: Path, content: bytes, *, mode: int = _MODE) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def create(path: Path, content: bytes) -> bool:
@@ -39,7 +39,7 @@ def create(path: Path, content: bytes) -> bool:
         return False
     finally:
         beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -73,7 +73,8 @@ def _write_beside(path: Path, content: bytes, mode: int) -> Path:
     return beside
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have what the folder lists on the disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

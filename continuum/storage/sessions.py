@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ["SessionRow", "Sessions", "StorageFault"]
-
-
-class StorageFault(Exception):
-    """The place cannot be read or written; the text says why and names no content."""
+__all__ = ["SessionRow", "Sessions"]
 
 
 class SessionRow(NamedTuple):
@@ -27,7 +23,7 @@ class SessionRow(NamedTuple):
 
 
 class Sessions(Protocol):
-    """A store. Every call that waits may raise StorageFault; what it then asked for has not been done."""
+    """A store. Every call that waits may raise fault.StorageFault; what it then asked for has not been done."""
 
     def post(self, row: SessionRow, turns: Sequence[bytes] = ()) -> None:
         """Write the row, and add the turns behind those there are: another process may have added some too. Done soon

@@ -7,23 +7,24 @@ fsync) is shared by whoever waits. SQL and files are touched in threads only.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 import trio
 
-from continuum.storage.sessions import SessionRow, StorageFault
+from continuum.storage.database import connect, reason
+from continuum.storage.fault import StorageFault
+from continuum.storage.sessions import SessionRow
 
 __all__ = ["SqliteSessions"]
 
 T = TypeVar("T")
 _log: Final = logging.getLogger("continuum.storage")
 
-_BUSY: Final = 2.0  # seconds that a transaction of another process is waited for
 _VERSION: Final = 1
 _EMPTY_FOR: Final = 24 * 60 * 60 * 1000  # milliseconds after which a session without turns is forgotten
 
@@ -83,9 +84,9 @@ class SqliteSessions:
     async def open(cls, path: Path) -> AsyncGenerator[SqliteSessions]:
         """The store of that file, which is made for its owner only; leaving writes what was posted. StorageFault."""
         try:
-            connection = await trio.to_thread.run_sync(_connect, path)
+            connection = await trio.to_thread.run_sync(partial(connect, path, tables=_TABLES, version=_VERSION))
         except (sqlite3.Error, OSError) as error:
-            raise StorageFault(f"{path}: {_reason(error)}") from error
+            raise StorageFault(f"{path}: {reason(error)}") from error
         with closing(connection):
             store = cls(connection)
             async with trio.open_nursery() as nursery:
@@ -160,40 +161,7 @@ def _transact(connection: sqlite3.Connection, jobs: Sequence[_Job[object]]) -> N
                 _transact(connection, [job])
             return
         for job in jobs:
-            job.fault = _reason(error)
-
-
-def _reason(error: sqlite3.Error | OSError | UnicodeError) -> str:
-    if isinstance(error, UnicodeError):
-        return "text that is not Unicode"
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's other files take its mode
-    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-    try:
-        _check(connection)
-        with suppress(sqlite3.OperationalError):  # a file system without shared memory: slower, and right all the same
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    """Before anything is changed in it."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise sqlite3.DatabaseError(f"written by a newer release (format {version}); update this one")
+            job.fault = reason(error)
 
 
 def _save(connection: sqlite3.Connection, row: SessionRow, turns: Sequence[bytes]) -> None:

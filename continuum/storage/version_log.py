@@ -11,6 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from continuum.storage.private import sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -59,7 +61,7 @@ class VersionLog:
             try:
                 _write(descriptor, lines)
                 if not self._named:
-                    _sync_folder(self.path.parent)
+                    sync_folder(self.path.parent)
                     self._named = True
             except BaseException:
                 with suppress(OSError):  # else before the next write
@@ -85,7 +87,7 @@ class VersionLog:
                 beside.unlink(missing_ok=True)
             raise
         self._size = len(lines)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def stamp(self) -> tuple[int, int, int] | None:
         """What differs after somebody has written; None where there is no file."""
@@ -114,11 +116,3 @@ def _write(descriptor: int, content: bytes) -> None:
     while rest:
         rest = rest[os.write(descriptor, rest) :]
     os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,9 +15,10 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from continuum.storage.fault import StorageFault
 from continuum.storage.folder import state_folder
 from continuum.storage.memory import MemorySessions
-from continuum.storage.sessions import SessionRow, Sessions, StorageFault
+from continuum.storage.sessions import SessionRow, Sessions
 from continuum.storage.sqlite import SqliteSessions
 
 
