@@ -33,11 +33,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.log = VersionLog(folder / "versions.log")
         self.lock = ProcessLock(folder / "lock")
-        self._folder = folder
+        self.folder = folder
 
     def hold(self) -> bool:
         """Take the lock if it is free; whether it is ours. Raises OSError where nothing can be written."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.lock.acquire()
 
 
@@ -69,6 +69,11 @@ class History:
     def held(self) -> bool:
         """Whether this process may write."""
         return self._shelf is None or self._shelf.lock.held
+
+    @property
+    def folder(self) -> Path | None:
+        """Where they are kept; None for memory."""
+        return None if self._shelf is None else self._shelf.folder
 
     def newest_first(self, most: int) -> Sequence[Version]:
         """At most so many."""

@@ -5,7 +5,8 @@ Judge whole, compare, build what is new beside what is old, write the version do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,21 @@ class ConfigStore:
     def held(self) -> bool:
         """Whether this process is the one that writes versions."""
         return self._history.held
+
+    @property
+    def folder(self) -> Path | None:
+        """Where versions are kept, and what goes with them; None where they live in memory."""
+        return self._history.folder
+
+    @asynccontextmanager
+    async def alone(self, *, holding: bool = False) -> AsyncGenerator[None]:
+        """Nothing else changes the configuration meanwhile in this process; holding: nor in any other, else
+        ConfigLocked is raised, or InternalError where nothing can be written.
+        """
+        async with self._writing:
+            if holding:
+                await self._hold()
+            yield
 
     def history(self) -> Sequence[Version]:
         """The versions that are kept, newest first; at most `admin.max_history_entries`."""

@@ -1,7 +1,7 @@
 """The one path a call takes: `Engine.open(call) -> Reply`."""
 
 from continuum.chat import Operation
-from continuum.core.access import ANONYMOUS, Access, Principal
+from continuum.core.access import ANONYMOUS, Access, Entry, KeyTable, Principal, entry_of
 from continuum.core.call import Call
 from continuum.core.engine import Engine
 from continuum.core.fallback import Fallen
@@ -14,12 +14,15 @@ __all__ = [
     "Access",
     "Call",
     "Engine",
+    "Entry",
     "Fallen",
     "Frame",
+    "KeyTable",
     "Level",
     "Limits",
     "Operation",
     "Principal",
     "Reply",
     "Standing",
+    "entry_of",
 ]

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from continuum.errors import PermissionDenied, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from continuum.config import ApiKey
+    from continuum.config.sections.api_keys import KeyTerms
 
-__all__ = ["ANONYMOUS", "Access", "Principal"]
+__all__ = ["ANONYMOUS", "Access", "Entry", "KeyTable", "Principal", "entry_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +63,56 @@ def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, patterns)))
 
 
-class _Key(NamedTuple):
+class Entry(NamedTuple):
+    """One digest that opens, and for whom. expires: seconds since the epoch."""
+
     digest: bytes
     principal: Principal
     enabled: bool
-    expires: float  # seconds since the epoch
+    expires: float
+
+
+class KeyTable:
+    """The keys of a configuration, by id and by digest."""
+
+    def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
+        self.by_id: Mapping[str, ApiKey] = {key.known_as: key for key in keys}
+        self.by_digest: Mapping[bytes, Entry] = {
+            entry.digest: entry
+            for ident, key in self.by_id.items()
+            for entry in [entry_of(ident, key, sha256(key.key.reveal().encode()).digest())]
+        }
 
 
 class Access:
-    """The keys in force. One hash and one look into a table, however many keys there are: no key is compared with
-    another, and the table holds only digests.
+    """The keys in force: those of the configuration, and those that were made since. One hash and a look into a table
+    or two, however many keys there are: no key is compared with another, and the tables hold only digests.
+
+    made: by digest; whoever makes keys changes it in place. uses: when a key was last accepted, by id, in seconds since
+    the epoch.
     """
 
     def __init__(self, keys: Iterable[ApiKey] = (), *, needed: bool = False) -> None:
         """needed: whether a caller without a known key is refused."""
+        self.made: dict[bytes, Entry] = {}
+        self.uses: dict[str, float] = {}
+        self.retune(KeyTable(keys), needed=needed)
+
+    def retune(self, configured: KeyTable, *, needed: bool) -> None:
+        """Go by these keys of the configuration from now on."""
+        self.configured = configured
+        self._by_digest = configured.by_digest
         self._needed = needed
-        self._keys = {entry.digest: entry for entry in map(_entry, keys)}
 
     def identify(self, credential: bytes | None) -> Principal:
         """Whose credential this is. Raises Unauthenticated, always in the same words."""
         if credential is not None:
             digest = sha256(credential).digest()
-            key = self._keys.get(digest)
+            key = self._by_digest.get(digest) or self.made.get(digest)
             if key is not None and hmac.compare_digest(key.digest, digest):
-                if key.enabled and time.time() < key.expires:  # the wall clock: an expiry is a date
+                now = time.time()  # the wall clock: an expiry is a date
+                if key.enabled and now < key.expires:
+                    self.uses[key.principal.key_id or ""] = now
                     return key.principal
                 raise _refused()
         if self._needed:
@@ -93,18 +120,19 @@ class Access:
         return ANONYMOUS
 
 
-def _entry(key: ApiKey) -> _Key:
+def entry_of(ident: str, terms: KeyTerms, digest: bytes, *, until: float = inf) -> Entry:
+    """What a digest opens to. until: seconds since the epoch, where it ends before its key does."""
     principal = Principal(
-        key.known_as,
-        key.user_id,
-        key.organization_id,
-        frozenset(key.scopes),
-        tuple(key.models),
-        key.rate_limit,
-        key.tokens_per_minute,
+        ident,
+        terms.user_id,
+        terms.organization_id,
+        frozenset(terms.scopes),
+        tuple(terms.models),
+        terms.rate_limit,
+        terms.tokens_per_minute,
     )
-    digest = sha256(key.key.reveal().encode()).digest()
-    return _Key(digest, principal, key.enabled, key.expires_at.timestamp() if key.expires_at else inf)
+    expires = terms.expires_at.timestamp() if terms.expires_at else inf
+    return Entry(digest, principal, terms.enabled, min(expires, until))
 
 
 def _refused() -> Unauthenticated:

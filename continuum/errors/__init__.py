@@ -20,7 +20,9 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- ParseError                    its text cannot be read
 |  |- VersionNotFound 404           |- VersionConflict 409      |- ConfigLocked 409
 |  |- SectionNotFound 404           |- InvalidSection 400
-|  |- BackendNotFound 404           `- BackendExists 409
+|  |- BackendNotFound 404           |- BackendExists 409
+|  |- KeyNotFound 404               |- KeyExists 409
+|  |- KeyConfigured 409             `- KeyChanged 409, a VersionConflict
 |- ShuttingDown 503                 the process is draining
 `- InternalError 500                our fault
 
@@ -55,6 +57,10 @@ from .config import (
     ConfigLocked,
     ConfigProblem,
     InvalidSection,
+    KeyChanged,
+    KeyConfigured,
+    KeyExists,
+    KeyNotFound,
     ParseError,
     SectionNotFound,
     VersionConflict,
@@ -95,6 +101,10 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "InvalidSection",
+    "KeyChanged",
+    "KeyConfigured",
+    "KeyExists",
+    "KeyNotFound",
     "MethodNotAllowed",
     "ModelNotFound",
     "NoBackendAvailable",

@@ -116,3 +116,46 @@ class BackendExists(ConfigError):
     def __init__(self, name: str) -> None:
         super().__init__([ConfigProblem(f"Backend '{name}' already exists")])
         self.details = {"existing_backend": name}
+
+
+class KeyNotFound(ConfigError):
+    """No client key has this id."""
+
+    code = "KEY_NOT_FOUND"
+    http_status = 404
+
+    def __init__(self, ident: str) -> None:
+        super().__init__([ConfigProblem(f"Key '{ident}' not found")])
+
+
+class KeyExists(ConfigError):
+    """A client key has this id already."""
+
+    code = "KEY_EXISTS"
+    http_status = 409
+
+    def __init__(self, ident: str) -> None:
+        super().__init__([ConfigProblem(f"Key '{ident}' already exists")])
+        self.details = {"existing_key": ident}
+
+
+class KeyConfigured(ConfigError):
+    """A client key that stands in the configuration, and is changed there. source: `config`, or `file` for the file
+    that api_keys_file names.
+    """
+
+    code = "KEY_CONFIGURED"
+    http_status = 409
+
+    def __init__(self, ident: str, source: str) -> None:
+        place = "the file that api_keys.api_keys_file names" if source == "file" else "the section api_keys"
+        super().__init__([ConfigProblem(f"Key '{ident}' stands in {place}: change it there")])
+        self.details = {"source": source}
+
+
+class KeyChanged(VersionConflict):
+    """A client key has changed since the caller looked at it."""
+
+    def __init__(self, ident: str, revision: int) -> None:
+        rule = f"Key '{ident}' has changed: revision {revision} is in force"
+        ConfigError.__init__(self, [ConfigProblem(rule)], details={"current_version": revision})

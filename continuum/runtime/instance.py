@@ -14,7 +14,8 @@ from continuum.runtime.door import Door
 if TYPE_CHECKING:
     from continuum.backends.pool import Pool
     from continuum.config import BackendConfig, Config, ConfigStore
-    from continuum.core import Access, Principal
+    from continuum.core import Principal
+    from continuum.runtime.keyring import Keyring
 
 __all__ = ["Instance"]
 
@@ -25,10 +26,11 @@ class Instance:
     are ours, too.
     """
 
-    def __init__(self, store: ConfigStore, pool: Pool, access: Access, *, owns_process: bool = False) -> None:
+    def __init__(self, store: ConfigStore, pool: Pool, keys: Keyring, *, owns_process: bool = False) -> None:
         self.store = store
         self.owns_process = owns_process
-        self.access = access
+        self.keys = keys
+        self.access = keys.access
         self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time))
         self.pool = pool
         self.engine = Door(Engine(store.config, pool, self.limits))

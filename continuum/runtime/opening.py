@@ -10,7 +10,8 @@ from continuum.backends.pool import open_pool
 from continuum.backends.tasks import open_tasks
 from continuum.config import Config, store_of
 from continuum.runtime.instance import Instance
-from continuum.runtime.reload import Reloader, access_of
+from continuum.runtime.keyring import open_keyring
+from continuum.runtime.reload import Reloader
 from continuum.runtime.watching import keep_up, open_hangups
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ async def open_instance(source: Config | ConfigStore, *, owns_process: bool = Fa
     """
     store = store_of(source) if isinstance(source, Config) else source
     try:
-        async with open_pool(store.config) as pool:
-            instance = Instance(store, pool, access_of(store.config), owns_process=owns_process)
+        async with open_keyring(store) as keys, open_pool(store.config) as pool:
+            instance = Instance(store, pool, keys, owns_process=owns_process)
             store.prepare_with(Reloader(instance).prepare)
             with open_hangups(wanted=owns_process) as hangups:
                 async with open_tasks(partial(keep_up, instance, hangups)):

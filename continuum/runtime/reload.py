@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from continuum.config import client_keys
-from continuum.core import Access
 from continuum.runtime import log
 
 if TYPE_CHECKING:
@@ -50,12 +48,7 @@ def _logging(instance: Instance, config: Config) -> Step:
 
 
 def _access(instance: Instance, config: Config) -> Step:
-    access = access_of(config)
-
-    def swap() -> None:
-        instance.access = access
-
-    return Step(swap)
+    return Step(instance.keys.prepare(config))
 
 
 def _breakers(instance: Instance, config: Config) -> Step:
@@ -95,11 +88,6 @@ PARTS: tuple[Part, ...] = (
 
 AT_EACH_REQUEST = ("admin", "cors", "files", "global_prompts", "metrics")
 """Sections that are looked up in the configuration in force whenever they matter."""
-
-
-def access_of(config: Config) -> Access:
-    """Who may call. Reads the file of keys; raises ConfigError."""
-    return Access(client_keys(config.api_keys), needed=config.api_keys.mode == "blocking")
 
 
 @dataclass(slots=True)

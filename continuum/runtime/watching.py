@@ -42,7 +42,8 @@ def open_hangups(*, wanted: bool) -> Generator[AsyncIterator[int] | None]:
 async def keep_up(instance: Instance, hangups: AsyncIterator[int] | None) -> None:
     """Lives until cancelled."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_follow, instance.store)
+        nursery.start_soon(_follow, instance)
+        nursery.start_soon(instance.keys.keep_uses)
         if instance.store.hot_reload_enabled:
             nursery.start_soon(_watch, instance)
         if hangups is not None:
@@ -50,25 +51,36 @@ async def keep_up(instance: Instance, hangups: AsyncIterator[int] | None) -> Non
 
 
 async def _watch(instance: Instance) -> None:
-    store = instance.store
-
     def files() -> Collection[Path]:
-        return [] if store.file is None else [store.file]
+        return [path for path in (instance.store.file, _key_file(instance)) if path is not None]
 
     async def changed(which: set[Path]) -> None:
-        if store.file in which:
-            await reload(store)
+        if instance.store.file in which:
+            await reload(instance.store)
+        if _key_file(instance) in which:
+            await instance.keys.reread()
 
     await watch(files, changed)
+
+
+def _key_file(instance: Instance) -> Path | None:
+    named = instance.config.api_keys.api_keys_file
+    return None if named is None else Path(named)
 
 
 async def _heed(hangups: AsyncIterator[int], instance: Instance) -> None:
     async for _ in hangups:
         await reload(instance.store)
+        if _key_file(instance) is not None:
+            await instance.keys.reread()
 
 
-async def _follow(store: ConfigStore) -> None:
+async def _follow(instance: Instance) -> None:
+    """Keys before the configuration: one that takes the id of a key that is gone is judged by what there is."""
+    store, keys = instance.store, instance.keys
     while not store.held:
         await trio.sleep(FOLLOW_EVERY)
+        await keys.follow()
         with suppress(ConfigError, InternalError):  # told there; another try follows
             await store.follow()
+    await keys.follow()  # the last words of who held it before

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group, Path, Reload, Section
-from continuum.config.types import Credential, Secret, Word
+from continuum.config.types import Credential, Secret, Word, matching
 
 _MOMENT_RULE = 'must be a time such as "2027-01-31T12:00:00Z", or a day, which begins at 00:00 UTC'
 
@@ -41,13 +41,9 @@ Scope = Literal["read", "write", "files", "admin"]
 """read: look at models. write: ask them. files: the files API. admin: kept for clients that send it; opens nothing."""
 
 
-class ApiKey(Group):
-    """One client's key: who it is, and what it may do."""
+class KeyTerms(Group):
+    """Who a client is, and what it may do."""
 
-    key: Credential = Field(description="The key as the client sends it.")
-    id: Word | None = Field(
-        default=None, description="Name of the key in logs and limits; absent: made of the key's digest."
-    )
     name: Word | None = Field(default=None, description="What people call it.")
     user_id: Word | None = Field(default=None, description="Whose it is.")
     organization_id: Word | None = Field(default=None, description="Which organization it belongs to.")
@@ -62,6 +58,39 @@ class ApiKey(Group):
     tokens_per_minute: int | None = Field(default=None, ge=1, description="Tokens per minute.")
     enabled: bool = Field(default=True, description="Whether it is accepted.")
     expires_at: Moment | None = Field(default=None, description="When it ends: ISO 8601; without a zone UTC.")
+
+
+_IDENT_RULE = "must begin with a letter or digit and hold only letters, digits, '.', '_', '@' and '-', at most 128"
+
+Ident = Annotated[
+    str,
+    AfterValidator(matching(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", _IDENT_RULE)),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$"}),
+]
+"""An id that can stand in a URL as it is."""
+
+
+class _Named(Group):
+    """What a new key is called."""
+
+    id: Ident | None = Field(default=None, description="Name of the key in logs and limits; absent: one is made up.")
+
+
+class NewKey(KeyTerms, _Named):
+    """A key to be made: everything but the key itself."""
+
+
+class _Shown(Group):
+    """What a client shows."""
+
+    key: Credential = Field(description="The key as the client sends it.")
+    id: Word | None = Field(
+        default=None, description="Name of the key in logs and limits; absent: made of the key's digest."
+    )
+
+
+class ApiKey(KeyTerms, _Shown):
+    """One client's key: who it is, and what it may do."""
 
     @property
     def known_as(self) -> str:

@@ -87,7 +87,8 @@ class AdminApi:
             return
         headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
         if request.row.versioned:
-            headers.append((b"etag", b'"%d"' % self._ground.store.current.number))
+            number = self._ground.store.current.number if request.tag is None else request.tag
+            headers.append((b"etag", b'"%d"' % number))
         await request.exchange.answer(200, headers, json.dumps(body, ensure_ascii=False).encode())
 
     async def _refuse(self, exchange: Exchange, error: ContinuumError, request: Request | None) -> None:

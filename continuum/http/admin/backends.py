@@ -11,11 +11,10 @@ import trio
 
 from continuum.config.edit import replaced
 from continuum.config.plain import is_mapping
-from continuum.config.types import is_masked
 from continuum.config.view import masked
 from continuum.errors import BackendExists, BackendNotFound, ConfigError, ConfigProblem, ContinuumError
 from continuum.http.admin.bodies import Models, Weight
-from continuum.http.admin.ground import iso
+from continuum.http.admin.ground import iso, safe_name
 from continuum.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ async def add(ground: Ground, request: Request) -> BackendAdded:
         request.below = f"{_SECTION}.{len(entries)}"
         return [*entries, sent]
 
-    await _commit(ground, request, with_it, f"Backend {_safe(name)} added")
+    await _commit(ground, request, with_it, f"Backend {safe_name(name)} added")
     return {
         "success": True,
         "message": f"Backend '{name}' added successfully",
@@ -91,7 +90,7 @@ async def change(ground: Ground, request: Request) -> BackendAdded:
     name, sent = request.names["name"], _sent(request.body)
     _index(ground.store.current.config.backends, name)
     if sent.get("name", name) != name:
-        raise ConfigError([ConfigProblem(f"must stay '{_safe(name)}': a backend is not renamed", "name")])
+        raise ConfigError([ConfigProblem(f"must stay '{safe_name(name)}': a backend is not renamed", "name")])
 
     def changed(entries: Entries, base: Base) -> Entries:
         index = _index(base.config.backends, name)
@@ -234,13 +233,7 @@ def _index(backends: list[BackendConfig], name: str) -> int:
     for index, entry in enumerate(backends):
         if entry.name == name:
             return index
-    raise BackendNotFound(_safe(name))
-
-
-def _safe(name: object) -> str:
-    """A name as a message may repeat it."""
-    text = "".join(char for char in str(name)[:64] if char.isprintable())
-    return "***" if is_masked(text) else text
+    raise BackendNotFound(safe_name(name))
 
 
 def _live(ground: Ground) -> dict[str, Live]:

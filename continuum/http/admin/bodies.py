@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from continuum.config.faults import faults_of
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group
+from continuum.config.types import Delay
 from continuum.errors import ConfigError, ConfigProblem, ParseError
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Models",
     "Prompt",
     "Rollback",
+    "Rotate",
     "Validate",
     "Weight",
     "parse_json",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _DEEPEST = 100
+_MOST_GRACE = 90 * 24 * 3600.0  # seconds
 B = TypeVar("B", bound=Group)
 Format = Literal["yaml", "json", "toml"]
 
@@ -105,6 +108,20 @@ class Explain(Group):
 
     model: str = Field(min_length=1, max_length=256, description="The model asked for.")
     headers: dict[str, str] = Field(default={}, description="Headers of the request, for affinity.")
+
+
+def _not_for_good(grace: float) -> float:
+    if grace > _MOST_GRACE:
+        raise ValueError("must be at most 90 days (2160h)")
+    return grace
+
+
+class Rotate(Group):
+    """How a key is replaced."""
+
+    grace: Annotated[Delay, AfterValidator(_not_for_good)] = Field(
+        default=0, description="How long the key until now is accepted, too; at most 90 days."
+    )
 
 
 def parse_json(content: bytes) -> Any:

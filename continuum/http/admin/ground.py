@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from continuum.config.edit import Base, Edit
+from continuum.config.types import is_masked
 from continuum.config.view import ADMIN_SECTIONS, masked
 from continuum.errors import InvalidSection, SectionNotFound, VersionConflict
 from continuum.http.admin.audit import Audit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from continuum.http.admin.request import Request
     from continuum.runtime import Instance
 
-__all__ = ["Ground", "Staged", "Written", "iso", "known_section", "named_sections", "writable_section"]
+__all__ = ["Ground", "Staged", "Written", "iso", "known_section", "named_sections", "safe_name", "writable_section"]
 
 Change = Callable[[Base], Mapping[str, Edit]]
 """From what is stored to the sections that a request changes."""
@@ -138,6 +139,12 @@ def named_sections(names: list[str] | None) -> list[str]:
     for name in names:
         writable_section(name)
     return [name for name in ADMIN_SECTIONS if name in names]
+
+
+def safe_name(name: object) -> str:
+    """A name as a message may repeat it."""
+    text = "".join(char for char in str(name)[:64] if char.isprintable())
+    return "***" if is_masked(text) else text
 
 
 def iso(moment: datetime) -> str:

@@ -66,7 +66,9 @@ class Row:
 
 @dataclass(slots=True)
 class Request:
-    """What was asked. below: the place that the fields of faults are told from."""
+    """What was asked. below: the place that the fields of faults are told from. tag: the number that the answer's ETag
+    is to hold where it is not the configuration's version.
+    """
 
     exchange: Exchange
     row: Row
@@ -74,6 +76,7 @@ class Request:
     names: Mapping[str, str]
     below: str = ""
     body: Any = field(default_factory=dict[str, Any])
+    tag: int | None = None
 
     def shaped(self, model: type[B]) -> B:
         """The body as what it must be. Raises ConfigError."""
@@ -102,13 +105,15 @@ class Request:
 
     def expects(self, current: int) -> int | None:
         """The version that If-Match names; None where the caller takes any. Raises VersionConflict."""
-        header = self.exchange.headers.get(b"if-match")
-        if header is None or header.strip() == b"*":
-            return None
-        tags = [tag.strip().removeprefix(b"W/") for tag in header.split(b",")]
-        if b'"%d"' % current not in tags:
+        if not self.matches(current):
             raise VersionConflict(current)
-        return current
+        return None if self.exchange.headers.get(b"if-match", b"*").strip() == b"*" else current
+
+    def matches(self, current: int) -> bool:
+        """Whether If-Match names this number, or any, or is not there."""
+        header = self.exchange.headers.get(b"if-match", b"*")
+        tags = [tag.strip().removeprefix(b"W/") for tag in header.split(b",")]
+        return b"*" in tags or b'"%d"' % current in tags
 
     async def read(self, gap: float) -> None:
         """Take the body, where this verb has one. gap: seconds without any of it. Raises CallerError, ParseError."""

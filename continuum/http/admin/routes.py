@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from continuum.config import BackendConfig
-from continuum.http.admin import answers, backends, bodies, history, live, prompts, sections, transfer
+from continuum.config.sections.api_keys import KeyTerms, NewKey
+from continuum.http.admin import (
+    answers,
+    backends,
+    bodies,
+    history,
+    key_answers,
+    keys,
+    live,
+    prompts,
+    sections,
+    transfer,
+)
 from continuum.http.admin.request import Query, Row
 
 __all__ = ["ROUTES"]
@@ -84,11 +96,33 @@ _PROMPTS = (
     ),
 )
 
+_KEY_PAGE = (
+    Query("limit", {"type": "integer", "minimum": 1}, f"Keys at most; above {keys.LARGEST_PAGE} is read as that."),
+    Query("offset", {"type": "integer", "minimum": 0}, "Keys to leave out first."),
+)
+
+_KEYS = (
+    Row("GET", "/keys", keys.listing, "Every client key", key_answers.KeyList, query=_KEY_PAGE, versioned=False),
+    Row("POST", "/keys", keys.add, "Make a client key", key_answers.KeyMade, NewKey, optional=True),
+    Row("GET", "/keys/{id}", keys.one, "One client key", key_answers.Key),
+    Row("PATCH", "/keys/{id}", keys.change, "Merge-patch a client key", key_answers.KeyChanged, KeyTerms),
+    Row("DELETE", "/keys/{id}", keys.remove, "Remove a client key", key_answers.KeyRemoved, versioned=False),
+    Row(
+        "POST",
+        "/keys/{id}/rotate",
+        keys.rotate,
+        "Make a client key anew",
+        key_answers.KeyRotated,
+        bodies.Rotate,
+        optional=True,
+    ),
+)
+
 _LIVE = (
     Row("GET", "/stats", live.stats, "What was asked since the start", answers.Stats),
     Row("POST", "/route/explain", live.explain, "Why a backend is chosen", answers.RouteExplained, bodies.Explain),
     Row("GET", "/events", live.events, "Versions, health and circuits as they change", None),
 )
 
-ROUTES: tuple[Row, ...] = (*_CONFIG, *_PROMPTS, *_BACKENDS, *_LIVE)
+ROUTES: tuple[Row, ...] = (*_CONFIG, *_PROMPTS, *_BACKENDS, *_KEYS, *_LIVE)
 """In the order of the documentation. A path's plain words win over its `{names}`: the words are reserved."""

@@ -66,6 +66,15 @@ def test_every_route_once(open_admin: Open) -> None:
     assert ask("DELETE", "/backends/b")["removed_backend"] == "b"
     assert ask("GET", "/backends/b", status=404)["error_code"] == "BACKEND_NOT_FOUND"
 
+    made = ask("POST", "/keys", {"id": "ann", "rate_limit": 60})
+    assert (made["key"]["source"], made["secret"][:3]) == ("storage", "sk-")
+    assert ask("GET", "/keys")["total"] == 1
+    shown = ask("GET", "/keys/ann")
+    assert ask("PATCH", "/keys/ann", {**shown, "rate_limit": None})["success"] is True
+    assert ask("POST", "/keys/ann/rotate")["secret"] != made["secret"]
+    assert ask("DELETE", "/keys/ann")["removed_key"] == "ann"
+    assert ask("GET", "/keys/ann", status=404)["error_code"] == "KEY_NOT_FOUND"
+
     assert ask("GET", "/stats")["totals"]["cost"] is None
     told = ask("POST", "/route/explain", {"model": "m"})
     assert (told["chosen"], told["candidates"][0]["reason"]) == (None, "is unhealthy"), "the probe found nobody"
