@@ -5,85 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
-from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
-import httpx
 
 from continuum.config import Config, from_mapping, load, masked
-from continuum.config.address import TcpAddress, UnixAddress, parse_bind
 from continuum.config.codec import dump
 from continuum.config.files import find
 from continuum.config.scalar import resolve
 from continuum.config.view import ADMIN_SECTIONS
-from continuum.errors import ContinuumError
-from continuum.storage.admin_token import AdminToken
-from continuum.storage.folder import state_folder
 
+from .api import URL_VARIABLE, AdminRefused, Api, api_of
 from .options import Options
 from .output import Table, in_colour, print_json, show
 from .setting_up import choice
 
 __all__ = ["admin"]
 
-URL_VARIABLE = "CONTINUUM_ADMIN_URL"
-TOKEN_VARIABLE = "CONTINUUM_ADMIN_TOKEN"  # noqa: S105 - a variable's name
-_TIMEOUT = 60.0
-_ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not where we do
 _DIFFERENT = 1
 _FORMATS = click.Choice(["yaml", "json", "toml"])
-
-
-class AdminRefused(ContinuumError):
-    """The router did not do what it was asked; the message says why, a line each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """A router's admin API: where it is, and what is shown there."""
-
-    url: str
-    socket: str | None
-    headers: Mapping[str, str]
-    as_json: bool
-
-    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """What it answers. Raises AdminRefused."""
-        transport = httpx.HTTPTransport(uds=self.socket) if self.socket else None
-        with httpx.Client(headers=self.headers, transport=transport, timeout=_TIMEOUT, trust_env=False) as client:
-            try:
-                response = client.request(method, f"{self.url}/admin{path}", json=body)
-            except httpx.TransportError as fault:
-                raise AdminRefused(f"no router answers at {self.url}: {type(fault).__name__}") from None
-        try:
-            answer: dict[str, Any] = response.json()
-        except ValueError:
-            raise AdminRefused(f"what answers at {self.url} is no admin API (status {response.status_code})") from None
-        if response.status_code != 200:
-            raise AdminRefused(_refusal(answer))
-        return answer
-
-    def tell(self, answer: Mapping[str, Any], words: str) -> None:
-        """Print an answer: as JSON where that is wanted, else what was done and the warnings."""
-        if self.as_json:
-            print_json(answer)
-            return
-        click.echo(words)
-        for warning in answer.get("warnings") or answer.get("validation", {}).get("warnings", ()):
-            click.echo(f"warning: {warning['field']}: {warning['message']}", err=True)
-
-
-def _refusal(answer: Mapping[str, Any]) -> str:
-    details = answer.get("details", {})
-    lines = [f"{each['field']}: {each['message']}" for key in ("errors", "warnings") for each in details.get(key, ())]
-    place = f" (line {details['line']})" if "line" in details else ""
-    return "\n".join([f"{answer.get('error_code')}: {answer.get('message')}{place}", *(f"  {line}" for line in lines)])
 
 
 @click.group()
@@ -96,8 +39,7 @@ def admin(context: click.Context, url: str | None, *, as_json: bool) -> None:
     """
     given = context.obj if isinstance(context.obj, Options) else Options()
     config = _configuration(given)
-    place, socket = (url.rstrip("/"), None) if url else _address(config)
-    context.obj = Api(place, socket, _credential(config), as_json)
+    context.obj = api_of(config, url, as_json=as_json)
 
 
 def _configuration(options: Options) -> Config:
@@ -107,28 +49,6 @@ def _configuration(options: Options) -> Config:
     if file is None:
         return from_mapping({}, overlay=chosen.overlay)
     return load(file, environ=chosen.environ, overlay=chosen.overlay)
-
-
-def _address(config: Config) -> tuple[str, str | None]:
-    address = parse_bind(config.server.bind_address)[0]
-    if isinstance(address, UnixAddress):
-        return "http://localhost", address.path
-    scheme = "https" if config.server.tls is not None else "http"
-    host = _ANY_HOST.get(address.host, address.host)
-    return f"{scheme}://{TcpAddress(host, address.port)}", None
-
-
-def _credential(config: Config) -> dict[str, str]:
-    auth = config.admin.auth
-    if auth.method == "basic" and auth.username is not None and auth.password is not None:
-        pair = f"{auth.username}:{auth.password.reveal()}".encode()
-        return {"authorization": f"Basic {b64encode(pair).decode()}"}
-    kept = auth.api_key if auth.method == "api_key" and auth.api_key is not None else auth.token
-    token = os.environ.get(TOKEN_VARIABLE) or (kept.reveal() if kept is not None else None)
-    token = token or AdminToken(state_folder(config.storage.dir, os.environ)).read()
-    if token is None:
-        return {}
-    return {"x-api-key": token} if auth.method == "api_key" else {"authorization": f"Bearer {token}"}
 
 
 @admin.command()

@@ -18,6 +18,7 @@ __all__ = [
     "Examined",
     "Failure",
     "Finding",
+    "LiveState",
     "Models",
     "Place",
     "Probes",
@@ -54,8 +55,23 @@ class Checked(TypedDict):
     warnings: list[ConfigFault]
 
 
+class LiveState(TypedDict):
+    """A backend as the running router sees it. ejected: why it is left out (unhealthy, warming_up or circuit_open), and
+    tried_in: seconds until it is tried next; both null while it is not.
+    """
+
+    health: str
+    circuit: str
+    consecutive_failures: int
+    in_flight: int
+    ejected: str | None
+    tried_in: float | None
+
+
 class BackendEntry(TypedDict):
-    """One configured backend. models: null where the server is asked; keys: how many there are."""
+    """One configured backend. models: null where the server is asked; keys: how many there are; live: null where no
+    router runs, or not with this backend.
+    """
 
     name: str
     type: str
@@ -65,11 +81,13 @@ class BackendEntry(TypedDict):
     models: list[str] | None
     keys: int
     weight: int
+    live: LiveState | None
 
 
 class Backends(TypedDict):
-    """`backends list`."""
+    """`backends list`. router: the URL of the router that was asked, null where none runs."""
 
+    router: str | None
     backends: list[BackendEntry]
 
 

@@ -48,7 +48,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "coredis": ("continuum.storage",),
     "h11": ("continuum.http", "continuum.testing"),
     "httptools": ("continuum.backends.transport",),
-    "httpx": ("continuum.backends", "continuum.cli.admin", "continuum.acp.tools.fetch"),
+    "httpx": ("continuum.backends", "continuum.cli.api", "continuum.acp.tools.fetch"),
     "hypercorn": ("continuum.http",),
     "httpx2": ("continuum.acp.mcp",),  # the client that mcp takes
     "mcp": ("continuum.acp.mcp",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
 
@@ -19,6 +19,7 @@ from continuum.errors import (
     UpstreamThrottled,
     UpstreamTimeout,
 )
+from continuum.metrics import EJECTIONS
 from continuum.providers import PROVIDERS
 from continuum.resilience.health import Health
 from continuum.resilience.keys import KeyRing, Rest
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from continuum.backends.outcome import Outcome
     from continuum.config import BackendConfig, Retry
     from continuum.errors import UpstreamError
+    from continuum.metrics import Counters
     from continuum.providers import Headers, Provider
     from continuum.resilience.breaker import Breaker
 
-__all__ = ["Availability", "Backend", "Cut"]
+__all__ = ["Availability", "Backend", "Cut", "Shared"]
 
 _log = logging.getLogger("continuum.backends")
 
@@ -74,6 +76,14 @@ class Availability:
         await self._change.wait()
 
 
+class Shared(NamedTuple):
+    """What a backend has of its router: whom to tell of changes, its breaker, and where its ejections are counted."""
+
+    availability: Availability
+    breaker: Breaker
+    counters: Counters
+
+
 class Backend:
     """A configured backend at work. in_flight counts attempts that hold it now; models maps each served name to
     the name its server knows, and is replaced whole when discovery finds others. provider is what its type says, or
@@ -90,17 +100,15 @@ class Backend:
         client: UpstreamClient,
         *,
         side_client: UpstreamClient,
-        availability: Availability,
-        breaker: Breaker,
+        shared: Shared,
         managed: ManagedServer | None = None,
     ) -> None:
         self.config = config
         self.client = client
         self.side_client = side_client
         self.managed = managed
-        self.availability = availability
+        self.availability, self.breaker, self._counters = shared
         self.health = Health()
-        self.breaker = breaker
         self.rests_until = -math.inf
         self.longest_rest = math.inf
         self._base = config.base
@@ -239,9 +247,14 @@ class Backend:
             case _:
                 return False
 
+    def count_ejection(self, reason: str) -> None:
+        """It is left out of the selection from now on."""
+        self._counters.count(EJECTIONS, self.name, reason)
+
     def _tell_breaker(self, now: float) -> None:
         breaker = self.breaker
         if breaker.state == "open":
+            self.count_ejection("circuit_open")
             _log.warning("backend %s: circuit open, tried again in %g s", self.name, breaker.until - now)
         else:
             _log.info("backend %s: circuit %s", self.name, breaker.state)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
+from continuum.backends.ejection import ejection
 from continuum.config.sections.health_checks import ENDPOINT
 from continuum.errors import UpstreamError
 from continuum.providers import PROVIDERS
@@ -141,12 +142,14 @@ class HealthMonitor:
             await backend.managed.until("ready")
 
     def _observe(self, backend: Backend, probed: Probed) -> None:
-        health, before = backend.health, backend.health.state
+        health, before, was_usable = backend.health, backend.health.state, backend.health.usable
         if not health.observe(probed.found, self._section, trio.current_time()):
             return
         backend.availability.changed()
         if health.absent:
             backend.give_up()
+        if was_usable and (ejected := ejection(backend, trio.current_time())) is not None:
+            backend.count_ejection(ejected.reason)
         good_news = _log.debug if before == "unknown" else _log.info  # a start that goes well is no news
         say = good_news if health.usable else _log.warning
         say("backend %s is %s, was %s: %s", backend.name, health.state, before, probed.said)

@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from continuum.backends.backend import Availability, Backend
+from continuum.backends.backend import Backend
 from continuum.backends.client import UpstreamClient
 from continuum.backends.managed import ManagedServer
 from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
@@ -14,16 +14,14 @@ from continuum.config.url import PORT_FIELD
 from continuum.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
+    from continuum.backends.backend import Shared
     from continuum.backends.transport import Transport
     from continuum.config import BackendConfig, Config
-    from continuum.resilience.breaker import Breaker
 
 __all__ = ["make_backend", "retunable"]
 
 
-def make_backend(
-    number: int, config: Config, contexts: Contexts, availability: Availability, breaker: Breaker
-) -> Backend:
+def make_backend(number: int, config: Config, contexts: Contexts, shared: Shared) -> Backend:
     """The backend of that number, connected to nothing yet. Raises ConfigError for certificates and
     proxies that cannot be used.
     """
@@ -33,8 +31,7 @@ def make_backend(
         entry,
         UpstreamClient(calls),
         side_client=UpstreamClient(looks),
-        availability=availability,
-        breaker=breaker,
+        shared=shared,
         managed=_managed(entry),
     )
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.backend import Availability
+from continuum.backends.backend import Availability, Shared
 from continuum.backends.catalog import Catalog
 from continuum.backends.health import HealthMonitor
 from continuum.backends.making import make_backend, retunable
 from continuum.backends.resident import Resident
 from continuum.backends.tasks import open_tasks
 from continuum.backends.transport import Contexts
+from continuum.metrics import Counters
 from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ _SOFT = frozenset({"enabled", "health_check", "max_in_flight", "models", "retry_
 
 
 class Pool:
-    """The backends, in the configuration's order, their catalog of models, who watches their health, their breakers."""
+    """The backends, in the configuration's order, their catalog of models, who watches their health, their breakers.
+    counters: of what happens in the whole router.
+    """
 
     def __init__(self, config: Config, breakers: Breakers | None = None, *, watched: bool = True) -> None:
         """Raises ConfigError for certificates and proxies that cannot be used."""
         self.availability = Availability()
+        self.counters = Counters()
         self.breakers = breakers or Breakers(config.circuit_breaker)
         self._contexts = Contexts()
         self._watched = watched
@@ -156,10 +160,13 @@ class Pool:
 
     def _made(self, config: Config, but: Mapping[str, Backend]) -> dict[str, Backend]:
         return {
-            entry.name: make_backend(number, config, self._contexts, self.availability, self.breakers.of(entry.name))
+            entry.name: make_backend(number, config, self._contexts, self._shared(entry.name))
             for number, entry in enumerate(config.backends)
             if entry.name not in but
         }
+
+    def _shared(self, backend: str) -> Shared:
+        return Shared(self.availability, self.breakers.of(backend), self.counters)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from continuum.core.reply import Reply
 from continuum.core.screen import Screen
 from continuum.core.target import Target
 from continuum.errors import ContinuumError, PermissionDenied
-from continuum.metrics import CANCELLED, Counters
+from continuum.metrics import CANCELLED
 from continuum.resilience.retry import Retries, Tries
 
 if TYPE_CHECKING:
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     from continuum.config import Config
     from continuum.core.call import Call
     from continuum.core.limits import Limits, Ticket
+    from continuum.metrics import Counters
 
 __all__ = ["Engine"]
 
 
 class Engine:
-    """Answers calls with the backends of one pool. follows: whose retries and counters it goes on with. limits: what
-    callers, models and backends may use. counters: of what happens here.
+    """Answers calls with the backends of one pool. follows: whose retries it goes on with. limits: what callers,
+    models and backends may use. counters: of what happens here.
     """
 
     def __init__(self, config: Config, pool: Pool, limits: Limits, *, follows: Engine | None = None) -> None:
         self._limits = limits
-        self.counters: Counters = Counters() if follows is None else follows.counters
+        self.counters: Counters = pool.counters
         self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from continuum.backends.ejection import ejection
 from continuum.chat import ChatRequest
 from continuum.core.call import Call
 from continuum.core.plan import Planner
@@ -79,10 +80,9 @@ def _considered(backend: Backend, plan: Plan, call: Call, out: Collection[Backen
 
 
 def _why_out(backend: Backend) -> str:
-    if not backend.health.usable:
-        return f"is {backend.health.state}"
-    if backend.breaker.state == "open":
-        return "its circuit is open"
-    if backend.keys.resting(trio.current_time()) is not None:
+    now = trio.current_time()
+    if (ejected := ejection(backend, now)) is not None:
+        return "its circuit is open" if ejected.reason == "circuit_open" else f"is {ejected.reason}"
+    if backend.keys.resting(now) is not None:
         return "its keys rest: the backend refused or throttled them"
     return "others go first"

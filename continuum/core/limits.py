@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from continuum.core.quotas import Measure, Quotas, Scope
 from continuum.errors import ContinuumError, RateLimited
+from continuum.metrics import RATE_LIMITED
 from continuum.storage.limits import Ask
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from continuum.config import RateLimiting
     from continuum.core.call import Call
     from continuum.core.quotas import Quota, Subject
+    from continuum.metrics import Counters
     from continuum.storage.limits import LimitStore, Taken
 
 __all__ = ["Level", "Limits", "Standing", "Ticket"]
@@ -46,10 +48,11 @@ class Standing:
 
 
 class Limits:
-    """The limits of one router. What was counted stays when they change."""
+    """The limits of one router. What was counted stays when they change. counters: where refusals are counted."""
 
-    def __init__(self, section: RateLimiting, store: LimitStore) -> None:
+    def __init__(self, section: RateLimiting, store: LimitStore, counters: Counters) -> None:
         self.store = store
+        self.counters = counters
         self.quotas = Quotas(section)
 
     def retune(self, section: RateLimiting) -> None:
@@ -99,7 +102,7 @@ class Ticket:
         if own.scope is not Scope.GLOBAL:
             self.standing = _standing(own, callers, taken)
         if refused is not None:
-            raise _refusal(refused, callers, taken)
+            raise self._refusal(refused, callers, taken)
 
     async def take_model(self, name: str) -> None:
         """Take for a call to this model; what was taken for another model before is given back. Raises RateLimited."""
@@ -109,7 +112,7 @@ class Ticket:
         self._give_back(Scope.MODEL)
         refused, taken = await self._take(subjects)
         if refused is not None:
-            raise _refusal(refused, subjects, taken)
+            raise self._refusal(refused, subjects, taken)
 
     async def take_backend(self, name: str) -> bool:
         """Take for an attempt at this backend; False where it is at its limit."""
@@ -127,6 +130,7 @@ class Ticket:
     def all_full(self) -> RateLimited:
         """What the caller is told where every backend is at its limit."""
         wait = self._wait if math.isfinite(self._wait) else _SLOT_WAIT
+        self._limits.counters.count(RATE_LIMITED, Scope.BACKEND.label)
         return RateLimited(
             "Every backend of this model is at its limit; try again later",
             retry_after=wait,
@@ -179,6 +183,16 @@ class Ticket:
         quotas = [(subject, quota) for subject in subjects for quota in subject.quotas]
         return quotas[taken.refused], taken
 
+    def _refusal(self, refused: tuple[Subject, Quota], subjects: Sequence[Subject], taken: Taken) -> RateLimited:
+        subject, quota = refused
+        wait = taken.wait if math.isfinite(taken.wait) else _SLOT_WAIT
+        self._limits.counters.count(RATE_LIMITED, subject.scope.label)
+        return RateLimited(
+            f"Rate limit of {quota.words} for {subject.scope.words} reached; try again in {max(1, math.ceil(wait))} s",
+            retry_after=wait,
+            details={"limit": subject.scope.label, "standing": _standing(subject, subjects, taken)},
+        )
+
     def _ask(self, subject: Subject, quota: Quota) -> Ask:
         key = f"{subject.key}:{quota.measure.value}"
         amount = sum(self._estimated()) if quota.measure is Measure.TOKENS else 1
@@ -203,13 +217,3 @@ def _standing(whose: Subject, subjects: Sequence[Subject], taken: Taken) -> Stan
 def _level(quota: Quota, level: float) -> Level:
     remaining = min(int(quota.capacity), max(0, math.floor(level + 1e-6)))
     return Level(int(quota.capacity), remaining, max(0.0, (quota.capacity - level) / quota.rate))
-
-
-def _refusal(refused: tuple[Subject, Quota], subjects: Sequence[Subject], taken: Taken) -> RateLimited:
-    subject, quota = refused
-    wait = taken.wait if math.isfinite(taken.wait) else _SLOT_WAIT
-    return RateLimited(
-        f"Rate limit of {quota.words} for {subject.scope.words} reached; try again in {max(1, math.ceil(wait))} s",
-        retry_after=wait,
-        details={"limit": subject.scope.label, "standing": _standing(subject, subjects, taken)},
-    )

@@ -13,7 +13,7 @@ from continuum.errors import CircuitOpen, NoBackendAvailable, RateLimited
 from continuum.resilience.keys import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from continuum.backends.backend import Availability, Backend
     from continuum.errors import ContinuumError
@@ -82,7 +82,7 @@ class Screen:
         reopens = min((backend.breaker.until for backend in shut), default=math.inf)
         alive = [backend for backend in alive if backend not in shut]
         if not alive:
-            return _Conclusion(members, _NOBODY, reopens, refusal=_circuits_open(shut, reopens))
+            return _Conclusion(members, _NOBODY, reopens, refusal=_circuits_open(members, shut, reopens))
         rests = {backend: rest for backend in alive if (rest := backend.keys.resting(now)) is not None}
         wakes = min((backend.keys.wakes_at() for backend in rests), default=math.inf)
         fit = [backend for backend in alive if backend not in rests]
@@ -110,8 +110,11 @@ def _unhealthy(members: Sequence[Backend]) -> Callable[[float], ContinuumError]:
     return refusal
 
 
-def _circuits_open(shut: Iterable[Backend], reopens: float) -> Callable[[float], ContinuumError]:
-    states = {backend.name: "circuit_open" for backend in islice(shut, MAX_NAMED)}
+def _circuits_open(
+    members: Sequence[Backend], shut: Collection[Backend], reopens: float
+) -> Callable[[float], ContinuumError]:
+    named = islice(members, MAX_NAMED)
+    states = {backend.name: "circuit_open" if backend in shut else backend.health.state for backend in named}
 
     def refusal(now: float) -> ContinuumError:
         return CircuitOpen(

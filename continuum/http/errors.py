@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, cast
 
 from continuum.core import Standing
 from continuum.errors import Unauthenticated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from continuum.core.fallback import Fallen
     from continuum.errors import ContinuumError
 
 __all__ = ["fallen", "headers_of", "routed", "standing_headers", "status_of"]
+
+
+_MAX_EJECTED = 20
+"""Backends that a header names."""
 
 
 def routed(backend: str, model: str, attempts: int) -> list[tuple[bytes, bytes]]:
@@ -22,6 +29,12 @@ def routed(backend: str, model: str, attempts: int) -> list[tuple[bytes, bytes]]
         (b"x-continuum-model", _ascii(model)),
         (b"x-continuum-attempts", str(attempts).encode()),
     ]
+
+
+def _ejected(candidates: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Who was left out, and why, where that left nobody."""
+    named = (f"{name}={why}" for name, why in islice(candidates.items(), _MAX_EJECTED))
+    return [(b"x-continuum-ejected", ", ".join(named).encode())]
 
 
 def fallen(fallback: Fallen | None) -> list[tuple[bytes, bytes]]:
@@ -75,8 +88,8 @@ def status_of(error: ContinuumError) -> int:
 
 
 def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
-    """Content type, what was tried, Allow, the scheme a credential is wanted in, and Retry-After: whole seconds, at
-    least 1, where a retry makes sense.
+    """Content type, what was tried or who was left out, Allow, the scheme a credential is wanted in, and Retry-After:
+    whole seconds, at least 1, where a retry makes sense.
     """
     headers = [(b"content-type", b"application/json")]
     match error.details:
@@ -84,6 +97,8 @@ def headers_of(error: ContinuumError) -> list[tuple[bytes, bytes]]:
             headers += routed(backend, model, attempts)
         case _:
             pass
+    if isinstance(candidates := error.details.get("candidates"), dict):
+        headers += _ejected(cast("dict[str, str]", candidates))
     if isinstance(standing := error.details.get("standing"), Standing):
         headers += standing_headers(standing)
     if isinstance(allow := error.details.get("allow"), str):

@@ -1,6 +1,6 @@
 """What is counted: every instrument is declared once, and each router has counters of its own."""
 
 from continuum.metrics.counters import Counters
-from continuum.metrics.instruments import CANCELLED, INSTRUMENTS, Instrument, Phase
+from continuum.metrics.instruments import CANCELLED, EJECTIONS, INSTRUMENTS, RATE_LIMITED, Instrument, Phase
 
-__all__ = ["CANCELLED", "INSTRUMENTS", "Counters", "Instrument", "Phase"]
+__all__ = ["CANCELLED", "EJECTIONS", "INSTRUMENTS", "RATE_LIMITED", "Counters", "Instrument", "Phase"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["CANCELLED", "INSTRUMENTS", "Instrument", "Phase"]
+__all__ = ["CANCELLED", "EJECTIONS", "INSTRUMENTS", "RATE_LIMITED", "Instrument", "Phase"]
 
 Phase = Literal["unstreamed", "before_content", "streaming"]
 """Where a call was given up: one for a whole answer; a stream before its first content; a stream after it."""
@@ -29,4 +29,16 @@ CANCELLED: Final = Instrument(
     ("phase",),
 )
 
-INSTRUMENTS: Final = (CANCELLED,)
+EJECTIONS: Final = Instrument(
+    "continuum_backend_ejections_total",
+    "How often a backend was left out of the selection from then on: its probes failed, or its circuit opened.",
+    ("backend", "reason"),
+)
+
+RATE_LIMITED: Final = Instrument(
+    "continuum_rate_limited_total",
+    "How often a limit of this router refused a call, by whose limit it was; for a backend: all of them were full.",
+    ("limit",),
+)
+
+INSTRUMENTS: Final = (CANCELLED, EJECTIONS, RATE_LIMITED)

@@ -69,17 +69,17 @@ class Breaker:
 
     Times are seconds of any one monotonic clock. `begin` gives a ticket and `end` takes it: what was begun before the
     state last changed says nothing about the new one. saturated: half open, with as many trials as there may be.
-    opened: how often it did.
+    opened: how often it did. consecutive: failures in a row, up to now or up to when it opened.
     """
 
     __slots__ = (
-        "_consecutive",
         "_generation",
         "_passes",
         "_section",
         "_since",
         "_trials",
         "_window",
+        "consecutive",
         "opened",
         "saturated",
         "state",
@@ -92,13 +92,17 @@ class Breaker:
         self.opened = 0
         self._generation = 0
         self._since = 0.0
-        self._consecutive = self._passes = self._trials = 0
+        self.consecutive = self._passes = self._trials = 0
         self._window = _Window()
 
     @property
     def until(self) -> float:
         """When an open one may be tried again."""
         return self._since + self._section.timeout_seconds
+
+    def state_at(self, now: float) -> BreakerState:
+        """Its state for whoever looks: half open as soon as its time is over, though nobody has come to try it."""
+        return "half_open" if self.state == "open" and now >= self.until else self.state
 
     def retune(self, section: CircuitBreaker) -> bool:
         """Go by another section from now on; what was counted is kept. Whether the state has changed."""
@@ -143,7 +147,7 @@ class Breaker:
             return False
         failed = verdict is Verdict.FAILED
         self._window.add(now, failed=failed)
-        self._consecutive = self._consecutive + 1 if failed else 0
+        self.consecutive = self.consecutive + 1 if failed else 0
         if not (failed and self._too_many()):
             return False
         self._become("open", now)
@@ -160,7 +164,7 @@ class Breaker:
 
     def _too_many(self) -> bool:
         section, window = self._section, self._window
-        if self._consecutive >= section.failure_threshold:
+        if self.consecutive >= section.failure_threshold:
             return True
         enough = window.requests >= section.minimum_requests
         return enough and window.failures >= section.failure_rate_threshold * window.requests
@@ -168,6 +172,7 @@ class Breaker:
     def _end_trial(self, verdict: Verdict, now: float) -> bool:
         self._count_trials(-1)
         if verdict is Verdict.FAILED:
+            self.consecutive += 1
             self._become("open", now)
             return True
         self._passes += verdict is Verdict.PASSED
@@ -184,9 +189,10 @@ class Breaker:
         self.state, self._since = state, now
         self._generation += 1
         self.opened += state == "open"
-        self._consecutive = self._passes = self._trials = 0
+        self._passes = self._trials = 0
         self._count_trials(0)
         if state == "closed":
+            self.consecutive = 0
             self._window.clear(now)
 
 

@@ -31,7 +31,7 @@ class Instance:
         self.owns_process = owns_process
         self.keys = keys
         self.access = keys.access
-        self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time))
+        self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time), pool.counters)
         self.pool = pool
         self.engine = Door(Engine(store.config, pool, self.limits))
         self.draining = False

@@ -40,8 +40,13 @@ async def configured(home: Path) -> AsyncGenerator[None]:
             {"name": "off", "url": NOWHERE, "models": ["never"], "enabled": False},
         ]
         routing = {"aliases": {"fast": "b", "dangling": "none"}, "default_model": "fast"}
+        sections = {
+            "backends": backends,
+            "routing": routing,
+            "server": {"bind_address": NOWHERE.removeprefix("http://")},
+        }
         file = home / "continuum.yaml"
-        file.write_text(yaml.safe_dump({"backends": backends, "routing": routing}), encoding="utf-8")
+        file.write_text(yaml.safe_dump(sections), encoding="utf-8")
         yield
 
 
@@ -84,7 +89,9 @@ async def test_list(home: Path) -> None:
     async with configured(home):
         for_programs = await invoke("backends", "list", "--json")
         for_people = await invoke("backends", "list")
-    listed = read(for_programs.stdout, Backends)["backends"]
+    shown = read(for_programs.stdout, Backends)
+    listed = shown["backends"]
+    assert (shown["router"], {each["live"] is None for each in listed}) == (None, {True}), "none runs"
     plain, _, _, kept, off = listed
     assert (plain["keys"], plain["models"], kept["models"], kept["managed"]) == (2, None, ["m", "nice"], True)
     assert (off["enabled"], listed[1]["weight"]) == (False, 3)

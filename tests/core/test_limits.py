@@ -15,6 +15,7 @@ from continuum.core.estimate import ANSWER
 from continuum.dialects import DIALECTS
 from continuum.dialects.openai_chat import open_envelope
 from continuum.errors import AttemptsExhausted, ModelNotFound, RateLimited
+from continuum.metrics import RATE_LIMITED
 from continuum.runtime import Instance, open_instance
 from continuum.testing.upstream import (
     END,
@@ -131,6 +132,26 @@ async def test_who_is_refused_by_a_shared_limit_has_lost_nothing_of_its_own() ->
         assert reply.standing is not None
         assert reply.standing.requests is not None
         assert reply.standing.requests.remaining == 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "label"),
+    [
+        ("per_client", "client"),
+        ("per_api_key", "key"),
+        ("per_model", "model"),
+        ("per_backend", "backend"),
+        ("global", "global"),
+    ],
+)
+async def test_a_refusal_is_counted_by_whose_limit_it_was(scope: str, label: str) -> None:
+    async with open_upstream() as upstream, running(upstream, **{scope: {"requests_per_minute": 1}}) as instance:
+        key = Principal("k") if label == "key" else None
+        await finish(instance, call(key=key))
+        for _ in range(3):
+            with pytest.raises(RateLimited):
+                await finish(instance, call(key=key))
+        assert instance.engine.counters.all() == {(RATE_LIMITED, (label,)): 3}
 
 
 async def test_a_call_for_no_known_model_counts() -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from continuum.backends.backend import Availability, Backend
+from continuum.backends.backend import Availability, Backend, Shared
 from continuum.backends.catalog import Served
 from continuum.backends.client import UpstreamClient
 from continuum.backends.pool import Pool
@@ -15,6 +15,7 @@ from continuum.config import from_mapping
 from continuum.core import Call
 from continuum.core.plan import Planner
 from continuum.errors import ModelNotFound
+from continuum.metrics import Counters
 from continuum.resilience.breaker import Breakers
 from continuum.selection import STRATEGIES
 
@@ -53,7 +54,7 @@ def rig(count: int, **routing: Any) -> tuple[Planner, Listing, list[Backend]]:
     client, availability = cast("UpstreamClient", None), Availability()
     breakers = Breakers(config.circuit_breaker)
     made: list[Backend] = [
-        Watched(entry, client, side_client=client, availability=availability, breaker=breakers.of(entry.name))
+        Watched(entry, client, side_client=client, shared=Shared(availability, breakers.of(entry.name), Counters()))
         for entry in config.backends
     ]
     listing = Listing({"m": [Served(backend, "m") for backend in made]})

@@ -50,6 +50,19 @@ def test_failures_in_a_row_open_it() -> None:
     assert breaker.until == 160
 
 
+def test_what_is_shown_is_true_though_nobody_comes() -> None:
+    breaker = Breaker(section(failure_threshold=2))
+    happened(breaker, FAILED, FAILED)
+    assert [breaker.state_at(now) for now in (0, 59.9, 60, 1e9)] == ["open", "open", "half_open", "half_open"]
+    assert (state(breaker), breaker.consecutive) == ("open", 2), "to look changes nothing"
+    assert not breaker.refuses(60)
+    happened(breaker, FAILED, now=61)
+    assert (breaker.state_at(61), breaker.consecutive) == ("open", 3)
+    assert not breaker.refuses(121)
+    happened(breaker, PASSED, PASSED, now=121)
+    assert (breaker.state_at(121), breaker.consecutive) == ("closed", 0)
+
+
 def test_a_share_of_failures_opens_it_once_there_are_enough_requests() -> None:
     breaker = Breaker(section(failure_threshold=99, failure_rate_threshold=0.5, minimum_requests=10))
     happened(breaker, *[PASSED, FAILED] * 4, PASSED)

@@ -2,8 +2,10 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from continuum.backends.ejection import Reason
 from continuum.config.changes import Diff
 from continuum.http.admin.faults import Fault, Warned
+from continuum.resilience.breaker import BreakerState
 
 __all__ = [
     "Applied",
@@ -213,12 +215,28 @@ class BackendShort(TypedDict):
     health_status: HealthState
 
 
+class Circuit(TypedDict):
+    """What a backend's breaker has counted: failures in a row until it opened, else until now; and how often it did."""
+
+    consecutive_failures: int
+    opened: int
+
+
+class Ejected(TypedDict):
+    """Why a backend is left out of the selection, and seconds until it is tried next."""
+
+    reason: Reason
+    seconds: float
+
+
 class Backend(BackendShort):
     """A backend with its other keys, and what is going on with it."""
 
     api_key: NotRequired[str]
     stats: BackendStats
-    circuit_state: NotRequired[str | None]
+    circuit_state: NotRequired[BreakerState | None]
+    circuit: Circuit
+    ejected: Ejected | None
     in_flight: int
     ttft_ms: float | None
 
@@ -366,7 +384,7 @@ class Candidate(TypedDict):
     upstream_model: str
     weight: int
     health_status: HealthState
-    circuit_state: str | None
+    circuit_state: BreakerState | None
     in_flight: int
     usable: bool
     reason: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from continuum.backends.ejection import ejection
 from continuum.config.edit import replaced
 from continuum.config.plain import is_mapping
 from continuum.config.view import masked
@@ -29,17 +30,19 @@ if TYPE_CHECKING:
         BackendList,
         BackendRemoved,
         BackendShort,
+        Ejected,
         ModelsSet,
         Probed,
         WeightSet,
     )
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
+    from continuum.resilience.breaker import BreakerState
 
 __all__ = ["add", "change", "listing", "one", "probe", "remove", "set_models", "set_weight"]
 
 _SECTION: Final = "backends"
-_LIVE: Final = ("health_status", "stats", "circuit_state", "in_flight", "ttft_ms")
+_LIVE: Final = ("health_status", "stats", "circuit_state", "circuit", "ejected", "in_flight", "ttft_ms")
 """What a look at a backend shows beside its configuration; ignored when it comes back."""
 
 Entries = list[Any]
@@ -281,12 +284,23 @@ def _shown(entry: BackendConfig, view: Mapping[str, Any], live: Live | None) -> 
             "last_used": None if last_used is None else iso(datetime.fromtimestamp(last_used, UTC)),
         },
         "circuit_state": circuit_state(live),
+        "circuit": {
+            "consecutive_failures": live.breaker.consecutive if live is not None else 0,
+            "opened": live.breaker.opened if live is not None else 0,
+        },
+        "ejected": _ejected(live),
         "in_flight": live.in_flight if live is not None else 0,
         "ttft_ms": None if ttft is None else round(ttft * 1000, 1),
     }
     return shown  # type: ignore[no-any-return]  # a section's keys, whichever they are
 
 
-def circuit_state(live: Live | None) -> str | None:
-    """The state of a backend's breaker; None where it has none."""
-    return live.breaker.state if live is not None else None
+def circuit_state(live: Live | None) -> BreakerState | None:
+    """The state of a backend's breaker now; None where it has none."""
+    return live.breaker.state_at(trio.current_time()) if live is not None else None
+
+
+def _ejected(live: Live | None) -> Ejected | None:
+    now = trio.current_time()
+    found = ejection(live, now) if live is not None else None
+    return None if found is None else {"reason": found.reason, "seconds": round(max(0.0, found.until - now), 3)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from continuum.core.explain import explain as explained
+from continuum.http.admin.backends import circuit_state
 from continuum.http.admin.bodies import Explain
 from continuum.http.admin.ground import iso
 
@@ -83,7 +84,7 @@ async def explain(ground: Ground, request: Request) -> RouteExplained:
                 "upstream_model": each.upstream,
                 "weight": each.backend.weight,
                 "health_status": each.backend.health.state,
-                "circuit_state": each.backend.breaker.state,
+                "circuit_state": circuit_state(each.backend),
                 "in_flight": each.backend.in_flight,
                 "usable": each.usable,
                 "reason": each.reason,
@@ -125,13 +126,17 @@ async def _leave_with_client(request: Request, scope: trio.CancelScope) -> None:
 
 
 async def _change(ground: Ground, version: int) -> None:
-    """Return once something may have changed, or it was quiet for long."""
+    """Return once something may have changed, or it was quiet for long. What changes with time alone is a circuit that
+    becomes half open.
+    """
+    backends, now = ground.instance.pool.backends, trio.current_time()
+    due = [each.breaker.until for each in backends if each.breaker.state_at(now) == "open"]
 
     async def version_changes() -> None:
         await ground.store.next_change(version)
         nursery.cancel_scope.cancel()
 
-    with trio.move_on_after(_QUIET):
+    with trio.move_on_at(min([now + _QUIET, *due])):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(version_changes)
             await ground.instance.pool.availability.next_change()
@@ -143,7 +148,7 @@ def _state(ground: Ground) -> dict[str, Any]:
     return {
         "version": ground.store.current.number,
         "health": {each.name: each.health.state for each in pool},
-        "circuit": {each.name: each.breaker.state for each in pool},
+        "circuit": {each.name: circuit_state(each) for each in pool},
     }
 
 
