@@ -6,6 +6,7 @@ Imports only what `initialize` needs; everything else is loaded by name behind i
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "serve"]
 
+LeaveWithin = Callable[[float, int], None]
+
 _log: Final = logging.getLogger("continuum.acp")
 
 # Seconds. What leaving may take beyond the grace: with acp.eof_grace at its default all is over within five.
-_LEAVE_TIME: Final = 1.75
+_LEAVE_TIME: Final = 1.5
 _CANCEL_TIME: Final = 0.75  # of it, for turns to notice
 _FLUSH_TIME: Final = 0.5  # of it, for the client to take the last answers
 
@@ -39,13 +42,37 @@ def main(*, in_fd: int, out_fd: int, load: Callable[[], Config], greeting: Greet
     """Serve on two descriptors (descriptors.claim_stdio) from the greeting on, until the client leaves; the exit
     code.
     """
+    deadline = _Deadline()
     try:
-        return trio.run(partial(serve, in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting))
+        run = partial(serve, in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting, leave_within=deadline.set)
+        return trio.run(run)
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 (the outermost frame: a fault of ours is logged whole and ends with code 1)
         _log.critical("the agent ended on a fault of its own", exc_info=True)
         return 1
+    finally:
+        deadline.clear()
+
+
+class _Deadline:
+    """Ends the process in time even where something that must be waited for takes long, such as a server that does
+    not heed SIGTERM: its guardian ends it without us, and what is stored is stored.
+    """
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def set(self, seconds: float, code: int) -> None:
+        """Exit with this code then."""
+        self._timer = threading.Timer(seconds, os._exit, [code])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def clear(self) -> None:
+        """The process ends by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 async def serve(
@@ -55,15 +82,17 @@ async def serve(
     load: Callable[[], Config],
     open_host: OpenHost | None = None,
     greeting: Greeting = NOT_GREETED,
+    leave_within: LeaveWithin | None = None,
 ) -> int:
     """Serve one client until it leaves; the exit code.
 
     load: makes the configuration; called once, in a thread, after `initialize` was answered. open_host: how an
-    instance comes from it, continuum.runtime.open_instance by default. The descriptors are borrowed.
+    instance comes from it, continuum.runtime.open_instance by default. leave_within: is told, once the client has
+    left, in how many seconds all must be over, and the exit code. The descriptors are borrowed.
     """
     transport = StdioTransport(in_fd, out_fd, unread=greeting.unread)
     try:
-        process = _Process(transport, Hosting(load, open_host), greeting)
+        process = _Process(transport, Hosting(load, open_host), greeting, leave_within)
         return await process.run()
     finally:
         transport.close()
@@ -72,7 +101,10 @@ async def serve(
 class _Process:
     """The tasks of one connection, and the order in which they end."""
 
-    def __init__(self, transport: StdioTransport, hosting: Hosting, greeting: Greeting) -> None:
+    def __init__(
+        self, transport: StdioTransport, hosting: Hosting, greeting: Greeting, leave_within: LeaveWithin | None
+    ) -> None:
+        self._leave_within = leave_within
         self._transport = transport
         self._hosting = hosting
         self._agent = Agent(Client(transport), hosting, deferred=greeting.deferred)
@@ -121,6 +153,8 @@ class _Process:
         with self._grace:
             await self._agent.in_flight.wait_empty()
         end = trio.CancelScope(deadline=(trio.current_time() if self._left else self._grace.deadline) + _LEAVE_TIME)
+        if self._leave_within is not None:
+            self._leave_within(end.deadline - trio.current_time(), self._hosting.exit_code)
         self._agent.in_flight.cancel_all()
         with trio.move_on_after(_CANCEL_TIME):
             await self._agent.in_flight.wait_empty()

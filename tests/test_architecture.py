@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("continuum.dialects",),
     ("continuum.providers", "continuum.storage"),
     ("continuum.config",),
-    ("continuum.resilience", "continuum.prompts", "continuum.files"),
+    ("continuum.resilience", "continuum.prompts", "continuum.files", "continuum.children"),
     ("continuum.backends",),
     ("continuum.core",),
     ("continuum.runtime",),
@@ -40,7 +40,10 @@ DOUBLES = "continuum.testing"
 # Who may import what we did not write. A package that has no row may be imported nowhere.
 _ANYWHERE_ASYNC = tuple(
     f"continuum.{room}"
-    for room in ("clock", "config", "storage", "backends", "core", "runtime", "http", "acp", "router", "testing", "cli")
+    for room in (
+        *("clock", "config", "storage", "children", "backends", "core"),
+        *("runtime", "http", "acp", "router", "testing", "cli"),
+    )
 )
 THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "anyio": ("continuum.acp.mcp",),  # the streams that mcp takes

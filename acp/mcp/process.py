@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -16,7 +14,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 
-from continuum.backends.managed.hygiene import Redactor
+from continuum.children import Guarded, Redactor
 
 from ..servers import Server, ServerFault
 from ..tools.environment import command_environment
@@ -27,7 +25,7 @@ _LONGEST_LINE: Final = 8 * 1024 * 1024
 _MOST_NOISE: Final = 20  # lines that are no message: a banner is forgiven
 _MOST_UNASKED: Final = 2000  # messages of its own accord within _WINDOW
 _WINDOW: Final = 2.0  # seconds
-_END_GRACE: Final = 0.4  # seconds to leave by itself, and again after SIGTERM
+_END_GRACE: Final = 0.4  # seconds to leave by itself once its input has ended, and again after SIGTERM
 _READ_SIZE: Final = 65536
 _KEPT_STDERR: Final = 4096
 
@@ -40,19 +38,12 @@ async def open_process(server: Server, cwd: str) -> AsyncGenerator[_Messages]:
     spec = server.spec
     argv = [spec.command, *spec.args]
     try:
-        process = await trio.lowlevel.open_process(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env={**command_environment(os.environ), **spec.environment},
-            start_new_session=True,
-        )
+        environment = {**command_environment(os.environ), **spec.environment}
+        guarded = await Guarded.start(argv, grace=_END_GRACE, environment=environment, cwd=cwd, talking=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "a NUL byte in its command"
         raise ServerFault(f"cannot be started: {reason}") from None
-    running = _Running(server, process, Redactor({**os.environ, **spec.environment}, argv))
+    running = _Running(server, guarded, Redactor({**os.environ, **spec.environment}, argv))
     to_client, from_server = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_server, from_client = anyio.create_memory_object_stream[SessionMessage](0)
     async with to_client, from_server, to_server, from_client, trio.open_nursery() as nursery:
@@ -67,12 +58,12 @@ async def open_process(server: Server, cwd: str) -> AsyncGenerator[_Messages]:
 
 
 class _Running:
-    def __init__(self, server: Server, process: trio.Process, redact: Redactor) -> None:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise ValueError("the three pipes are needed")
+    def __init__(self, server: Server, guarded: Guarded, redact: Redactor) -> None:
+        if guarded.talk is None:
+            raise ValueError("a server is talked to")
         self._server = server
-        self._process = process
-        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        self._guarded = guarded
+        self._stdin, self._stderr = guarded.talk
         self._redact = redact
         self._judge = _Judge()
         self._last_words = b""
@@ -91,7 +82,7 @@ class _Running:
     async def _pass_on(self, to_client: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
         pieces: list[bytes] = []
         held = 0
-        while data := bytes(await self._stdout.receive_some(_READ_SIZE)):
+        while data := bytes(await self._guarded.output.receive_some(_READ_SIZE)):
             *ended, rest = data.split(b"\n")
             for line in ended:
                 message = self._judge.message(b"".join([*pieces, line]))
@@ -107,9 +98,8 @@ class _Running:
         if self._ending:
             return
         with trio.move_on_after(_END_GRACE):
-            await self._process.wait()
-        code = self._process.returncode
-        how = "it closed its output" if code is None else f"it ended with status {code}"
+            await self._guarded.ended()
+        how = _in_words(self._guarded.fate)
         words = self._redact(self._last_words.decode("utf-8", "replace").strip().rpartition("\n")[2])
         self._server.fail(f"{how}: {words}" if words else how)
 
@@ -129,19 +119,25 @@ class _Running:
                 self._last_words = (self._last_words + data)[-_KEPT_STDERR:]
 
     async def end(self) -> None:
-        """Close its input, then SIGTERM, then SIGKILL, each to the whole group; done when it is gone."""
+        """Close its input, then end it and all that it started; done when it is gone."""
         self._ending = True
         with trio.CancelScope(shield=True):
             await self._stdin.aclose()
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with trio.move_on_after(_END_GRACE):
-                    await self._process.wait()
-                # Also when it has ended: what it started stays in its group, and keeps the number from being used.
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, number)
-            await self._process.wait()
-            await self._stdout.aclose()
-            await self._stderr.aclose()
+            with trio.move_on_after(_END_GRACE):
+                await self._guarded.ended()
+            await self._guarded.stop()
+
+
+def _in_words(fate: str) -> str:
+    match fate.split():
+        case ["exit", status]:
+            return f"it ended with status {status}"
+        case ["signal", number]:
+            return f"it was ended by signal {number}"
+        case ["unrunnable", number]:
+            return f"cannot be started: {os.strerror(int(number))}"
+        case _:
+            return "it closed its output"
 
 
 class _Judge:

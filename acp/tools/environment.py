@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from continuum.backends.managed.hygiene import reduced_environment
+from continuum.children import reduced_environment
 
 __all__ = ["command_environment"]
 

@@ -61,7 +61,7 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
     async def run(progress: Progress) -> Output:
         if bench.client.can("terminal"):
             return await run_in_terminal(bench, argv, directory.shown, progress)
-        return await _run_here(bench, argv, directory)
+        return await _run_here(bench, argv, directory, progress)
 
     return Action(
         line,
@@ -73,11 +73,13 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
     )
 
 
-async def _run_here(bench: Workbench, argv: Sequence[str], directory: Target) -> Output:
+async def _run_here(bench: Workbench, argv: Sequence[str], directory: Target, progress: Progress) -> Output:
     limit_s = bench.tools.command_timeout
     environment = command_environment(os.environ)
     try:
-        ended = await run_command(argv, cwd=directory.real, environment=environment, timeout_s=limit_s)
+        ended = await run_command(
+            argv, cwd=directory.real, environment=environment, timeout_s=limit_s, progress=progress
+        )
     except OSError as error:
         raise ToolFault(f"The command cannot be started: {error.strerror}") from None
     status, code = _in_words(ended, argv[0], limit_s)

@@ -10,6 +10,7 @@ __all__ = ["KEPT", "BoundedOutput"]
 KEPT: Final = 1024 * 1024
 """Bytes of one command's output."""
 
+_BEFORE: Final = "[... {} bytes before ...]\n"
 _MARK: Final = "\n[... truncated: {} bytes left out ...]\n"
 
 
@@ -22,6 +23,24 @@ class BoundedOutput:
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
         self._left_out = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far, kept or not."""
+        return len(self._head) + self._left_out + self._tail_size
+
+    def last(self, count: int) -> str:
+        """The end of it: at most so many bytes, and a mark in place of what came before."""
+        recent: list[bytes] = []
+        wanted = min(count, self._half)
+        for piece in (*reversed(self._tail), bytes(self._head)):
+            if wanted <= 0:
+                break
+            recent.append(piece[-wanted:])
+            wanted -= len(piece)
+        end = b"".join(reversed(recent))
+        before = self.size - len(end)
+        return (_BEFORE.format(before) if before else "") + end.decode("utf-8", "replace")
 
     @property
     def truncated(self) -> bool:

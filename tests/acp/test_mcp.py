@@ -86,6 +86,7 @@ async def test_servers_know_no_keys_but_what_they_were_given(tmp_path: Path, mon
     ("fault", "reason"),
     [
         ("ends", "ended with status 7: no licence"),
+        ("closes", "closed its output"),
         ("noise", "no MCP message"),
         ("flood", "floods"),
         ("wrong_ids", "answers what it was not asked"),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from continuum.backends.managed.hygiene import Redactor, reduced_environment
 from continuum.backends.managed.lifecycle import BACKOFF_FIRST, BACKOFF_MOST, STABLE_AFTER, Lifecycle
+from continuum.children import Redactor, reduced_environment
 
 
 def test_start_failures_back_off_exponentially_up_to_the_most() -> None:

@@ -5,11 +5,15 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
 
-FAULTS = ("ends", "noise", "flood", "wrong_ids", "hang", "huge_list", "endless_list", "endless_line", "ends_in_call")
+FAULTS = (
+    *("ends", "noise", "flood", "wrong_ids", "hang", "huge_list", "endless_list", "endless_line", "ends_in_call"),
+    *("closes", "deaf"),
+)
 
 
 def send(message: dict[str, Any]) -> None:
@@ -54,10 +58,8 @@ def call(name: str, arguments: dict[str, Any], fault: str) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": said}], "isError": name == "fail"}
 
 
-def main(fault: str, pid_file: str | None) -> None:
-    if pid_file:
-        with open(pid_file, "a", encoding="ascii") as file:  # noqa: PTH123 - a program that imports little
-            file.write(f"{os.getpid()}\n")
+def misbehave(fault: str) -> None:
+    """Before a word was said."""
     if fault == "none":
         sys.stdout.write("a banner, as many print\n")
     if fault == "ends":
@@ -71,11 +73,25 @@ def main(fault: str, pid_file: str | None) -> None:
         send({"method": "notifications/message", "params": {"level": "info", "data": "x"}})
     if fault == "hang":
         time.sleep(60)
+    if fault == "closes":
+        os.close(1)
+        time.sleep(60)
+    if fault == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def main(fault: str, pid_file: str | None) -> None:
+    if pid_file:
+        with open(pid_file, "a", encoding="ascii") as file:  # noqa: PTH123 - a program that imports little
+            file.write(f"{os.getpid()}\n")
+    misbehave(fault)
     for line in sys.stdin:
         message = json.loads(line)
         if "id" in message and "method" in message:
             ident = message["id"] + 1000 if fault == "wrong_ids" else message["id"]
             send({"id": ident, "result": answer(message["method"], message.get("params") or {}, fault)})
+    while fault == "deaf":
+        time.sleep(60)
 
 
 if __name__ == "__main__":

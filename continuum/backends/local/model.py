@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from continuum.backends.local.machine import INSTALL, LocalModelError
-from continuum.backends.managed.hygiene import reduced_environment
+from continuum.children import reduced_environment
 
 __all__ = ["SMOLLM2", "Package", "ensure_model", "is_fetched", "model_path"]
 

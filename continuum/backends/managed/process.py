@@ -1,31 +1,24 @@
-"""One run of a managed server: spawned under its guardian, its output read, its end told, nothing left behind."""
+"""One run of a managed server: its output read, its end told in words, nothing left behind."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import trio
 
-__all__ = ["GUARDIAN", "STOP_GRACE", "ServerProcess"]
+from continuum.children import Guarded
+
+__all__ = ["STOP_GRACE", "ServerProcess"]
 
 STOP_GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
-GUARDIAN: Final = str(Path(__file__).with_name("guardian.py"))
-"""The program to run a command under, so that nothing of it outlives us: `python -I -S GUARDIAN GRACE COMMAND...`."""
-
-_GUARDIAN_MARGIN: Final = 3.0
+_MARGIN: Final = 3.0
 _LONGEST_LINE: Final = 4096
-_DRAIN: Final = 1.0
 _UNRUNNABLE: Final = {
     errno.ENOENT: "there is no such command",
     errno.EACCES: "the command may not be run",
@@ -42,16 +35,13 @@ class ServerProcess:
     ended: set once the server is gone.
     """
 
-    def __init__(self, name: str, process: trio.Process, redact: Callable[[str], str]) -> None:
+    def __init__(self, name: str, guarded: Guarded, redact: Callable[[str], str]) -> None:
         self._name = name
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise ValueError("a server process needs its three pipes")
-        self._process = process
-        self._lifeline, self._output, self._fates = process.stdin, process.stdout, process.stderr
+        self._guarded = guarded
         self._redact = redact
-        self._drained = trio.Event()
         self.ended = trio.Event()
         self._fate = "ended"
+        self._pending = bytearray()
         self._last_line = ""
 
     @classmethod
@@ -59,20 +49,7 @@ class ServerProcess:
         cls, name: str, argv: Sequence[str], environment: Mapping[str, str], redact: Callable[[str], str]
     ) -> ServerProcess:
         """Start the guardian, which starts the server. OSError: not even the guardian could be started."""
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-I", "-S", GUARDIAN, str(STOP_GRACE), *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
-        return cls(name, process, redact)
-
-    @property
-    def pid(self) -> int:
-        """The guardian's process id, which is its group's and its session's id, too."""
-        return self._process.pid
+        return cls(name, await Guarded.start(argv, grace=STOP_GRACE, environment=environment), redact)
 
     @property
     def obituary(self) -> str:
@@ -85,53 +62,28 @@ class ServerProcess:
         Not to be cancelled: a server that is being stopped must not block on a full pipe. `stop` makes it return.
         """
         with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read_output)
-                verdict = await self._verdict()
-                if not verdict:  # somebody killed the guardian; not reaped yet, so the group's id is still ours
-                    self._kill_group()
-                await self._process.wait()
-                # A process that left the group may hold the pipe open for ever.
-                with trio.move_on_after(_DRAIN):
-                    await self._drained.wait()
-                nursery.cancel_scope.cancel()
-            self._fate = _in_words(verdict)
+            await self._guarded.run(self._take)
+            self._hear(self._pending)
+            self._fate = _in_words(self._guarded.fate)
             self.ended.set()
-            for stream in (self._lifeline, self._output, self._fates):
-                await stream.aclose()
+            await self._guarded.aclose()
 
     async def stop(self) -> None:
         """End the whole group: SIGTERM, SIGKILL after STOP_GRACE. Call in a shielded scope; done once it is gone."""
-        await self._lifeline.aclose()  # what the guardian also sees when we are killed
-        with trio.move_on_after(STOP_GRACE + _GUARDIAN_MARGIN):
+        await self._guarded.order()  # what the guardian also sees when we are killed
+        with trio.move_on_after(STOP_GRACE + _MARGIN):
             await self.ended.wait()
             return
-        self._kill_group()
+        self._guarded.kill()
         await self.ended.wait()
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def _verdict(self) -> str:
-        heard = b""
-        with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
-            async for chunk in self._fates:
-                heard = (heard + chunk)[-_LONGEST_LINE:]
-        return heard.decode("ascii", "replace").strip()
-
-    async def _read_output(self) -> None:
-        pending = bytearray()
-        with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
-            async for chunk in self._output:
-                first, *lines = chunk.split(b"\n")
-                # Of a line without end its beginning is kept.
-                pending += first[: _LONGEST_LINE - len(pending)]
-                for line in lines:
-                    self._hear(pending)
-                    pending = bytearray(line[:_LONGEST_LINE])
-        self._hear(pending)
-        self._drained.set()
+    def _take(self, data: bytes) -> None:
+        first, *lines = data.split(b"\n")
+        # Of a line without end its beginning is kept.
+        self._pending += first[: _LONGEST_LINE - len(self._pending)]
+        for line in lines:
+            self._hear(self._pending)
+            self._pending = bytearray(line[:_LONGEST_LINE])
 
     def _hear(self, line: bytearray) -> None:
         text = line.decode("utf-8", "replace").strip()

@@ -8,10 +8,10 @@ from typing import Final
 
 import trio
 
-from continuum.backends.managed.hygiene import Redactor, reduced_environment
 from continuum.backends.managed.lifecycle import Lifecycle, State
 from continuum.backends.managed.process import ServerProcess
 from continuum.backends.managed.readiness import free_port, occupied, until_ready
+from continuum.children import Redactor, reduced_environment
 from continuum.config.url import PORT_FIELD
 from continuum.errors import ConnectFailed
 

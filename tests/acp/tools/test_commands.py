@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from continuum.acp.tools.execute import split
 from continuum.acp.tools.output import BoundedOutput
+from continuum.testing.ide import Ide
 
 ALLOW: dict[str, Any] = {"permissions": {"default_policy": "allow", "always_ask": []}}
 
@@ -90,6 +91,29 @@ async def test_a_hundred_megabytes_are_kept_in_bounds(tmp_path: Path) -> None:
     assert "truncated" in kept
     assert shown["rawOutput"] == {"exitCode": 0, "truncated": True}
     assert len(text) < 60_000
+
+
+def text_of(ide: Ide) -> str:
+    """What the client shows of the call's output."""
+    return "".join(each["content"]["text"] for each in ide.tool_call("c1").get("content", []))
+
+
+@pytest.mark.parametrize(("before", "shown"), [("echo first", "first\n"), ("yes | head -c 5000000", "y\ny\n")])
+async def test_output_is_shown_while_it_comes(before: str, shown: str, tmp_path: Path) -> None:
+    scripted = host(call("run_command", command=f"{before}; until [ -e go ]; do sleep 0.02; done; echo last"))
+    async with open_desk(scripted) as ide:
+        ide.permissions.default = "allow_once"
+        session = await ide.new_session(str(tmp_path))
+        began = time.monotonic()
+        end = await ide.start_prompt(session, "x")
+        await ide.seen(lambda ide: shown in text_of(ide))
+        assert ide.tool_call("c1")["statuses"] == ["pending", "in_progress"]
+        assert len(text_of(ide)) < 10_000
+        (tmp_path / "go").touch()
+        assert await end() == {"stopReason": "end_turn"}
+        assert text_of(ide).endswith("last\n(exit status 0)")
+        showings = [each for each in ide.updates if each["update"].get("toolCallId") and each["update"].get("content")]
+        assert len(showings) <= 2 + (time.monotonic() - began) / 0.5  # and not one for each piece
 
 
 @pytest.mark.parametrize(
@@ -211,6 +235,9 @@ def test_output_is_its_head_and_its_tail(pieces: list[bytes], limit: int) -> Non
     for piece in pieces:
         kept.add(piece)
     whole = b"".join(pieces)
+    end = whole[max(0, len(whole) - min(limit // 2, 7)) :]
+    mark = f"[... {len(whole) - len(end)} bytes before ...]\n" if end != whole else ""
+    assert (kept.size, kept.last(7)) == (len(whole), mark + end.decode("utf-8", "replace"))
     half = limit // 2
     if len(whole) <= 2 * half:
         assert (kept.truncated, kept.text) == (False, whole.decode("utf-8", "replace"))

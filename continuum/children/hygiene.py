@@ -1,4 +1,4 @@
-"""What a managed server may know of us (its environment) and what of its output may be repeated (redaction)."""
+"""What a program that we start may know of us (its environment), and what of its output may be repeated (redaction)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,184 @@
+"""How the installed command ends when its client does: in time, with 0, in silence, and with all that it started."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import mcp_server
+import trio
+from stdio_agent import Agent, backend, open_agent, prompt, until, write_config
+
+from continuum.testing.upstream import Completion, Hang, Request, Stream, ToolCall, open_upstream
+
+PROMISED = 5.0 + 0.75
+"""Seconds from the end of input to the end of the process, and what a busy machine may add to that."""
+
+AFTERWARDS = 4.0
+"""Seconds within which what is deaf to SIGTERM is gone, too."""
+
+DEAF_SERVER = str(Path(__file__).parents[1] / "backends" / "managed_child.py")
+DEAF_COMMAND = "sh -c 'trap \"\" TERM; while :; do sleep 1; done' {}"
+
+# A client that can be killed: it passes on what it gets, and holds the only ends of the agent's pipes.
+RELAY = """
+import os, subprocess, sys, threading
+agent = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def pass_on(source, sink):
+    while data := os.read(source, 65536):
+        os.write(sink, data)
+def pass_on_and_end():
+    pass_on(0, agent.stdin.fileno())
+    agent.stdin.close()
+threading.Thread(target=pass_on_and_end, daemon=True).start()
+pass_on(agent.stdout.fileno(), 1)
+"""
+NOTE_STATUS = '"$@"; echo $? > "$0.new"; mv "$0.new" "$0"'
+
+
+Leave = Callable[[Agent], Awaitable[None]]
+
+
+def processes(marker: str) -> dict[int, bytes]:
+    """Command lines of those that hold the marker, by process id."""
+    found: dict[int, bytes] = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue
+        if marker.encode() in command:
+            found[int(entry.name)] = command
+    return found
+
+
+def alive(folder: Path) -> list[str]:
+    """What the agent of that folder has started and still runs."""
+    commands = processes(str(folder)).values()
+    return [each.decode().replace("\0", " ") for each in commands if b"--mode" not in each]
+
+
+async def busy(agent: Agent, folder: Path) -> None:
+    """A turn inside a command, one inside the model's answer, an MCP server and a managed one, all deaf to SIGTERM."""
+    arguments = [str(mcp_server.__file__), "deaf", str(folder / "mcp")]
+    server = {"name": "double", "command": sys.executable, "args": arguments, "env": []}
+    with_tools = await agent.new_session(str(folder), "with tools", mcpServers=[server])
+    await agent.call("mode", "session/set_mode", sessionId=with_tools, modeId="yolo")
+    await agent.send(prompt(with_tools, "in a command"))
+    await agent.tool_call("c1", "in_progress")
+    managed = await agent.new_session(str(folder), "managed")
+    await agent.call("model", "session/set_config_option", sessionId=managed, configId="model", value="managed")
+    await agent.send(prompt(managed, "no chat there"))
+    assert "error" in await agent.answer("no chat there")
+    streaming = await agent.new_session(str(folder), "streaming")
+    await agent.call("hang", "session/set_config_option", sessionId=streaming, configId="model", value="hang")
+    await agent.send(prompt(streaming, "in an answer"))
+    await agent.heard("half")
+    assert len(alive(folder)) >= 6  # three, each behind its guardian
+
+
+@asynccontextmanager
+async def leash() -> AsyncGenerator[int]:
+    """The port that managed_child.py reports to."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port: int = listener.socket.getsockname()[1]
+        yield port
+
+
+def config(folder: Path, url: str, leash_port: int) -> Path:
+    command = [sys.executable, DEAF_SERVER, "--leash", str(leash_port), "--port", "{port}", "--deaf"]
+    managed = {"command": [*command, "--key", str(folder / "managed")]}
+    own = {"name": "own", "type": "generic", "url": "http://127.0.0.1:{port}", "managed": managed}
+    return write_config(folder, [backend(url), backend(url, "hanging", "hang"), {**own, "models": ["managed"]}])
+
+
+async def hang_up(agent: Agent) -> None:
+    await agent.end_input()
+    answers = {each["id"]: each for each in map(json.loads, (await agent.rest()).splitlines()) if "id" in each}
+    assert {answers[ident]["result"]["stopReason"] for ident in ("in a command", "in an answer")} == {"cancelled"}
+
+
+async def kill_client(agent: Agent) -> None:
+    agent.process.kill()
+
+
+async def terminate(_: Agent) -> None:
+    """The command alone: the youngest of those with its words on their command lines; relay and shell have them too."""
+    os.kill(max(processes("SIGTERM/continuum.yaml")), signal.SIGTERM)
+
+
+WAYS: Mapping[str, Leave] = {"end of input": hang_up, "killed client": kill_client, "SIGTERM": terminate}
+
+
+async def leaving(way: str, continuum: str, folder: Path) -> tuple[int, float]:
+    """The exit status, and the seconds to it."""
+    await trio.Path(folder).mkdir()
+    arguments = json.dumps({"command": DEAF_COMMAND.format(folder / "tool")})
+
+    def script(request: Request) -> Stream | Completion:
+        if request.model == "hang":
+            return Stream(("half", Hang()))
+        return Completion((), tool_calls=(ToolCall("run_command", arguments, id="c1"),))
+
+    status = folder / "status"
+    async with open_upstream(script) as upstream, leash() as port:
+        command = ["sh", "-c", NOTE_STATUS, str(status), continuum, "--mode", "stdio"]
+        command += ["--config", str(config(folder, upstream.url, port))]
+        with (folder / "stderr").open("wb") as stderr:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-c", RELAY, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        agent = Agent(process)
+        try:
+            await busy(agent, folder)
+            began = time.monotonic()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(WAYS[way], agent)
+                await until(status.exists)
+                took = time.monotonic() - began
+            await upstream.calls[-1].aborted()
+            with trio.fail_after(AFTERWARDS):
+                await until(lambda: not alive(folder))
+        finally:
+            process.kill()
+            with trio.CancelScope(shield=True):
+                await agent.hang_up()
+                await process.wait()
+    assert (folder / "stderr").read_text("utf-8") == ""
+    return int(status.read_text("ascii")), took
+
+
+async def test_with_everything_under_way_and_deaf(continuum_command: str, tmp_path: Path) -> None:
+    """With acp.eof_grace as it comes. All ways at once, since each takes its time."""
+    ended: dict[str, tuple[int, float]] = {}
+
+    async def leave(way: str) -> None:
+        ended[way] = await leaving(way, continuum_command, tmp_path / way.replace(" ", "-"))
+
+    async with trio.open_nursery() as nursery:
+        for way in WAYS:
+            nursery.start_soon(leave, way)
+    assert [status for status, _ in ended.values()] == [0, 0, 0]
+    assert max(took for _, took in ended.values()) < PROMISED
+    assert ended["SIGTERM"][1] < PROMISED - 3  # nobody waits for the grace
+
+
+async def test_half_a_message(continuum_command: str, tmp_path: Path) -> None:
+    async with open_agent(continuum_command, tmp_path) as agent:
+        await agent.new_session()
+        await agent.send(b'{"jsonrpc":"2.0","id":5,"meth')
+        began = time.monotonic()
+        await agent.end_input()
+        (told,) = [json.loads(line) for line in (await agent.rest()).splitlines() if b"error" in line]
+        assert (told["id"], told["error"]["code"]) == (None, -32700)
+        assert await agent.process.wait() == 0
+        assert time.monotonic() - began < 3  # nobody waits for the grace of turns that there are not
