@@ -36,7 +36,9 @@ async def open_reply(session: Session, asked: Sequence[Message], tools: Sequence
         raise ModelNotFound("No backend offers a model: name one in acp.default_model or start a backend")
     system = await trio.to_thread.run_sync(_system, session.settings.system_prompt, session.cwd)
     opening = [Message.of_text("system", system)] if system else []
-    history = fitting(session.history, [*opening, *asked], window_of(session))
+    prompt = session.host.prompt_for(model)
+    said = [*opening, *asked] if prompt is None else prompt.added_to([*opening, *asked])
+    history = fitting(session.history, said, window_of(session))
     while True:
         request = ChatRequest(
             model,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from continuum.chat import Event
+from continuum.chat import Event, GlobalPrompt
 from continuum.config import BackendConfig, Config
 from continuum.core import Call, Fallen
 
@@ -139,6 +139,10 @@ class Host(Protocol):
 
     def models(self) -> Sequence[ModelInfo]:
         """What can be asked now."""
+        ...
+
+    def prompt_for(self, model: str) -> GlobalPrompt | None:
+        """The longest global prompt that a call to the model may get."""
         ...
 
     def default_model(self) -> str | None:

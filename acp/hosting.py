@@ -19,15 +19,16 @@ from .jsonrpc import INTERNAL_ERROR, RpcError
 from .lazy import load_target
 
 if TYPE_CHECKING:
-    from continuum.config import Config
+    from continuum.config import Config, ConfigStore
 
     from .host import Host
     from .session import Settings
     from .sessions import SessionTable
 
-__all__ = ["Hosting", "OpenHost"]
+__all__ = ["Hosting", "OpenHost", "Source"]
 
-OpenHost = Callable[["Config"], AbstractAsyncContextManager["Host"]]
+Source = Callable[[], "Config | ConfigStore"]
+OpenHost = Callable[["ConfigStore"], AbstractAsyncContextManager["Host"]]
 OpenTable = Callable[["Host", "Settings", "Config"], AbstractAsyncContextManager["SessionTable"]]
 
 _log: Final = logging.getLogger("continuum.acp")
@@ -40,7 +41,7 @@ _GRACE_UNTIL_LOADED: Final = 3.0  # seconds; with no session there is no turn th
 class Hosting:
     """Loads once, when asked to `begin`. A failure is told to every session request and does not end the process."""
 
-    def __init__(self, load: Callable[[], Config], open_host: OpenHost | None = None) -> None:
+    def __init__(self, load: Source, open_host: OpenHost | None = None) -> None:
         self._load = load
         self._open_host = open_host
         self._sessions: SessionTable | None = None
@@ -97,26 +98,28 @@ class Hosting:
         self._done.set()
 
     async def _serve(self) -> None:
-        config, settings, open_host = await trio.to_thread.run_sync(self._prepare, abandon_on_cancel=True)
+        store, settings, open_host = await trio.to_thread.run_sync(self._prepare, abandon_on_cancel=True)
         self.eof_grace = settings.eof_grace
         self._settings = settings
         self._read.set()
         if self._closing.is_set():
             return
         open_table: OpenTable = load_target("continuum.acp.sessions:open_sessions")
-        async with open_host(config) as host, open_table(host, settings, config) as table:
+        async with open_host(store) as host, open_table(host, settings, store.config) as table:
             self._sessions = table
             self._settled.set()
             await self._closing.wait()
 
-    def _prepare(self) -> tuple[Config, Settings, OpenHost]:
+    def _prepare(self) -> tuple[ConfigStore, Settings, OpenHost]:
         """In a thread: what reads files and imports the rest, so that the client is heard meanwhile."""
-        config = self._load()
+        source = self._load()
+        store_of: Callable[[Config | ConfigStore], ConfigStore] = load_target("continuum.config:store_of")
+        store = store_of(source)
         kind: type[Settings] = load_target("continuum.acp.session:Settings")
         load_target("continuum.acp.sessions:open_sessions")
-        settings = kind.of(config.acp)
+        settings = kind.of(store.config.acp)
         open_host: OpenHost = self._open_host or load_target("continuum.runtime:open_instance")
-        return config, settings, open_host
+        return store, settings, open_host
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, ContinuumError):

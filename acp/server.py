@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,12 +18,12 @@ from .agent import Agent
 from .client import Client
 from .connection import Connection
 from .greeting import NOT_GREETED, Greeting
-from .hosting import Hosting, OpenHost
+from .hosting import Hosting
 from .router import AcpMethodRouter
 from .transport.stdio import StdioTransport
 
 if TYPE_CHECKING:
-    from continuum.config import Config
+    from .hosting import OpenHost, Source
 
 __all__ = ["main", "serve"]
 
@@ -38,7 +37,7 @@ _CANCEL_TIME: Final = 0.75  # of it, for turns to notice
 _FLUSH_TIME: Final = 0.5  # of it, for the client to take the last answers
 
 
-def main(*, in_fd: int, out_fd: int, load: Callable[[], Config], greeting: Greeting = NOT_GREETED) -> int:
+def main(*, in_fd: int, out_fd: int, load: Source, greeting: Greeting = NOT_GREETED) -> int:
     """Serve on two descriptors (descriptors.claim_stdio) from the greeting on, until the client leaves; the exit
     code.
     """
@@ -79,16 +78,17 @@ async def serve(
     *,
     in_fd: int,
     out_fd: int,
-    load: Callable[[], Config],
+    load: Source,
     open_host: OpenHost | None = None,
     greeting: Greeting = NOT_GREETED,
     leave_within: LeaveWithin | None = None,
 ) -> int:
     """Serve one client until it leaves; the exit code.
 
-    load: makes the configuration; called once, in a thread, after `initialize` was answered. open_host: how an
-    instance comes from it, continuum.runtime.open_instance by default. leave_within: is told, once the client has
-    left, in how many seconds all must be over, and the exit code. The descriptors are borrowed.
+    load: makes the configuration, or its store where it is live; called once, in a thread, after `initialize` was
+    answered. open_host: how an instance comes from it, continuum.runtime.open_instance by default. leave_within: is
+    told, once the client has left, in how many seconds all must be over, and the exit code. The descriptors are
+    borrowed.
     """
     transport = StdioTransport(in_fd, out_fd, unread=greeting.unread)
     try:

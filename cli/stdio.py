@@ -13,7 +13,7 @@ from continuum.acp.greeting import greet
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from continuum.config import Config
+    from continuum.config import ConfigStore
     from continuum.runtime import Setup
 
     from .options import Options
@@ -64,12 +64,12 @@ def run(options: Options) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
 
-    def load() -> Config:
+    def load() -> ConfigStore:
         setting_up = import_module(_SETTING_UP)
         setup: Setup = setting_up.set_up_with_logging(options)
         for line in setting_up.table(setup.discovery):
             print(line, file=sys.stderr)  # noqa: T201 - editors show it
-        return setup.config
+        return setup.store
 
     code: int = import_module(_AGENT).main(in_fd=in_fd, out_fd=out_fd, greeting=greeting, load=load)
     return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["mask_keys", "redact"]
+__all__ = ["mask_keys", "redact", "unquoted"]
 
 _KEYS = re.compile(
     r"\b(?:Bearer|Basic)\s+[^\s\"',]+"
@@ -22,11 +22,14 @@ _PLACES = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = 2000
+_SHORTEST_QUOTE = 24  # characters in a row that nobody writes by chance
+_SHORTEST_SECRET = 8
+_REDACTED = "[redacted]"
 
 
 def mask_keys(text: str) -> str:
     """Everything that looks like a credential replaced."""
-    return _KEYS.sub("[redacted]", text)
+    return _KEYS.sub(_REDACTED, text)
 
 
 def redact(text: str) -> str:
@@ -34,4 +37,26 @@ def redact(text: str) -> str:
     characters.
     """
     text = "".join(c if c.isprintable() or c == "\n" else " " for c in text[:_LIMIT])
-    return _PLACES.sub("[redacted]", mask_keys(text))
+    return _PLACES.sub(_REDACTED, mask_keys(text))
+
+
+def unquoted(text: str, source: str) -> str:
+    """A text of at most some thousand characters without what it quotes of a source that it must not tell: runs of 24
+    characters or more, the whole source where that is shorter. A source of a word or two is nobody's secret.
+    """
+    if len(source) < _SHORTEST_SECRET:
+        return text
+    run = min(len(source), _SHORTEST_QUOTE)
+    step = max(1, run // 2)
+    near = [text[at : at + step] in source for at in range(0, len(text), step)]  # every run holds one such piece whole
+    kept, at, quoted_to = list[str](), 0, 0
+    while at < len(text):
+        piece = text[at : at + run]
+        if len(piece) == run and near[-(-at // step)] and piece in source:
+            if quoted_to < at or not quoted_to:
+                kept.append(_REDACTED)
+            quoted_to = at + run
+        if at >= quoted_to:
+            kept.append(text[at])
+        at += 1
+    return "".join(kept)

@@ -19,9 +19,11 @@ from continuum.chat.event import (
 from continuum.chat.fold import ChatResponse, Choice, Fold, ResponsePart, fold, unfold
 from continuum.chat.message import Image, Message, Part, Reasoning, Role, Text, ToolResult, ToolUse, opening
 from continuum.chat.operation import Operation
+from continuum.chat.prompt import SYSTEM_ROLES, GlobalPrompt
 from continuum.chat.request import ChatRequest, ResponseFormat, Tool, ToolChoice
 
 __all__ = [
+    "SYSTEM_ROLES",
     "ChatRequest",
     "ChatResponse",
     "Choice",
@@ -29,6 +31,7 @@ __all__ = [
     "Failed",
     "Finished",
     "Fold",
+    "GlobalPrompt",
     "Image",
     "Message",
     "Opaque",

@@ -8,7 +8,6 @@ server.workers
 server.header_timeout
 logging.log_prompts
 rate_limiting.storage
-global_prompts
 files
 metrics
 storage.url

@@ -69,9 +69,9 @@ def open_memory(
     return ConfigStore(judge, history)
 
 
-def store_of(config: Config) -> ConfigStore:
-    """The store of a configuration made in code, versions in memory."""
-    return open_memory(written(config))
+def store_of(source: Config | ConfigStore) -> ConfigStore:
+    """The store of a configuration made in code, versions in memory; a store is its own."""
+    return open_memory(written(source)) if isinstance(source, Config) else source
 
 
 def _said(sections: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -25,8 +26,6 @@ from continuum.config.written import written
 from continuum.errors import ConfigError, ConfigLocked, ConfigProblem, VersionConflict, VersionNotFound
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from continuum.config.given import Given
     from continuum.config.history import History
     from continuum.config.model import Config
@@ -92,6 +91,11 @@ class ConfigStore:
     def file(self) -> Path | None:
         """The file that is read again, where there is one."""
         return None if self._source is None else self._source.file
+
+    @property
+    def beside(self) -> Path:
+        """Where what is named relative to the configuration lies: beside the file, else where the process works."""
+        return Path() if self._source is None else self._source.file.parent
 
     @property
     def held(self) -> bool:

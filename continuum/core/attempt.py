@@ -15,12 +15,13 @@ from continuum.core.frame import Frame
 from continuum.core.retry_after import retry_after
 from continuum.core.upstream_stream import UpstreamStream, renamed
 from continuum.errors import UpstreamError, UpstreamProtocolError
+from continuum.redact import unquoted
 from continuum.resilience.breaker import SPENT
 
 if TYPE_CHECKING:
     from continuum.backends.catalog import Served
     from continuum.backends.client import UpstreamResponse
-    from continuum.chat import Event, Usage
+    from continuum.chat import Event, GlobalPrompt, Usage
     from continuum.core.call import Call
     from continuum.core.patience import Patience
     from continuum.dialects import Dialect
@@ -39,7 +40,7 @@ class Attempt:
     abandoned: it was closed before the backend had said all.
     """
 
-    def __init__(self, call: Call, served: Served, patience: Patience) -> None:
+    def __init__(self, call: Call, served: Served, patience: Patience, *, prompt: GlobalPrompt | None = None) -> None:
         self.backend = served.backend
         self.body: bytes | None = None
         self.held: list[Frame] = []
@@ -48,6 +49,7 @@ class Attempt:
         self._provider = served.backend.provider
         self._dialect = self._provider.dialects[call.operation]
         self._patience = patience
+        self._prompt = prompt
         self._began = trio.current_time()
         self._first_content: float | None = None
         self._response: UpstreamResponse | None = None
@@ -88,6 +90,7 @@ class Attempt:
             await self._answered(patience)
             self._ticket = backend.answering(self._ticket)
         except UpstreamError as fault:
+            self._withhold(fault)
             await self.close(fault)
             raise
         except BaseException:
@@ -102,6 +105,7 @@ class Attempt:
         try:
             return await self._receive(self._patience.gap)
         except UpstreamError as fault:
+            self._withhold(fault)
             await self.close(fault)
             raise
 
@@ -159,6 +163,12 @@ class Attempt:
         if self._wait is not None:
             self._wait.cancel()
 
+    def _withhold(self, fault: UpstreamError) -> None:
+        """A backend may quote what it was sent: the caller sees nothing of a prompt that is not its own."""
+        if self._prompt is not None:
+            fault.message = unquoted(fault.message, self._prompt.text)
+            fault.args = (fault.message,)
+
     async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
         with trio.move_on_at(by) as self._wait:
             if self._cut is None:
@@ -180,7 +190,7 @@ class Attempt:
     async def _begin(self) -> None:
         call, provider, dialect = self._call, self._provider, self._dialect
         streamed = call.stream or (provider.always_stream and dialect.streams)
-        body = call.render(dialect, model=self._upstream_model, stream=streamed)
+        body = call.render(dialect, model=self._upstream_model, stream=streamed, prompt=self._prompt)
         path = provider.target(provider.paths[call.operation], self._upstream_model, self.backend.config)
         self._key = self.backend.keys.take(trio.current_time())
         self._response = response = await self.backend.send(self._base, path, body, self._key)

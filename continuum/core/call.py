@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from continuum.chat import Operation, opening
 from continuum.core.access import ANONYMOUS
-from continuum.core.estimate import ANSWER, prompt_tokens, request_tokens
+from continuum.core.estimate import ANSWER, prompt_tokens, request_tokens, text_tokens
 from continuum.dialects import DIALECTS, Dialect
 from continuum.errors import Unsupported
 
 if TYPE_CHECKING:
-    from continuum.chat import ChatRequest
+    from continuum.chat import ChatRequest, GlobalPrompt
     from continuum.core.access import Principal
     from continuum.dialects.openai_chat import Envelope
 
@@ -129,19 +130,23 @@ class Call:
             return self.envelope.opening(length)
         return opening(self.request.messages, length) if self.request is not None else ""
 
-    def estimate(self) -> tuple[int, int]:
-        """Tokens of its prompt and of its answer, as far as that can be said now."""
+    def estimate(self, added: GlobalPrompt | None = None) -> tuple[int, int]:
+        """Tokens of its prompt and of its answer, as far as that can be said now. added: what is put into it."""
         if self.envelope is not None:
             bound, prompt = self.envelope.answer_bound(), prompt_tokens(self.envelope.body)
         else:
             assert self.request is not None, "a call holds one of the two"  # noqa: S101 - our own slip
             bound, prompt = self.request.max_tokens, request_tokens(self.request)
+        prompt += text_tokens(added.text) if added is not None else 0
         return prompt, 0 if self.operation is Operation.EMBEDDING else ANSWER if bound is None else bound
 
-    def render(self, dialect: Dialect, *, model: str, stream: bool) -> bytes:
-        """The body for a backend that speaks `dialect` and knows the model as `model`."""
+    def render(self, dialect: Dialect, *, model: str, stream: bool, prompt: GlobalPrompt | None = None) -> bytes:
+        """The body for a backend that speaks `dialect` and knows the model as `model`. prompt: for a chat alone."""
         if self.envelope is not None and dialect is self.dialect:
-            return self.envelope.render(model=model, stream=stream, include_usage=True)
+            return self.envelope.render(model=model, stream=stream, include_usage=True, prompt=prompt)
         if self.request is None:
             raise Unsupported("this kind of request cannot be translated for the backend")
-        return dialect.write_request(self.request, model=model, stream=stream)
+        request = self.request
+        if prompt is not None:
+            request = replace(request, messages=prompt.added_to(request.messages))
+        return dialect.write_request(request, model=model, stream=stream)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from continuum.chat import Operation
 from continuum.core.fallback import Chains, Fallen
 from continuum.core.patience import Patience
 from continuum.core.plan import Planner
@@ -21,21 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from continuum.backends.pool import Pool
+    from continuum.chat import GlobalPrompt
     from continuum.config import Config
     from continuum.core.call import Call
     from continuum.core.limits import Limits, Ticket
     from continuum.metrics import Counters
+    from continuum.prompts import Prompts
 
 __all__ = ["Engine"]
 
 
 class Engine:
     """Answers calls with the backends of one pool. follows: whose retries it goes on with. limits: what callers,
-    models and backends may use. counters: of what happens here.
+    models and backends may use. prompts: what is put into chats. counters: of what happens here.
     """
 
-    def __init__(self, config: Config, pool: Pool, limits: Limits, *, follows: Engine | None = None) -> None:
+    def __init__(
+        self, config: Config, pool: Pool, limits: Limits, prompts: Prompts, *, follows: Engine | None = None
+    ) -> None:
         self._limits = limits
+        self._prompts = prompts
+        self._aliases = config.routing.aliases
         self.counters: Counters = pool.counters
         self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
@@ -45,7 +52,7 @@ class Engine:
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
-        ticket = await self._limits.admit(call)
+        ticket = await self._limits.admit(call, self._longest_prompt(call))
         try:
             reply = await self._open_any(call, ticket)
         except BaseException as fault:
@@ -55,6 +62,12 @@ class Engine:
             raise
         reply.counters = self.counters
         return reply
+
+    def _longest_prompt(self, call: Call) -> GlobalPrompt | None:
+        """What a call may get at most: which prompt it is, its backend decides."""
+        if call.operation is not Operation.CHAT:
+            return None
+        return self._prompts.longest(call.model, self._aliases.get(call.model, call.model))
 
     async def _open_any(self, call: Call, ticket: Ticket) -> Reply:
         """The reply of the model asked for, else of one of its chain."""
@@ -102,7 +115,8 @@ class Engine:
         tries = Tries(self.retries)
         tries.begin()
         try:
-            attempt = await Target(call, plan, ticket, self._screen, tries=tries, patience=patience).open()
+            target = Target(call, plan, ticket, self._screen, self._prompts, tries=tries, patience=patience)
+            attempt = await target.open()
         except BaseException:
             tries.end()
             raise

@@ -9,7 +9,7 @@ from continuum.chat import Text
 if TYPE_CHECKING:
     from continuum.chat import ChatRequest
 
-__all__ = ["ANSWER", "BYTES_PER_TOKEN", "prompt_tokens", "request_tokens"]
+__all__ = ["ANSWER", "BYTES_PER_TOKEN", "prompt_tokens", "request_tokens", "text_tokens"]
 
 ANSWER: Final = 256
 """Tokens of an answer whose length nobody bounded."""
@@ -35,3 +35,8 @@ def request_tokens(request: ChatRequest) -> int:
     """Tokens of a request of our own making."""
     texts = (part for message in request.messages for part in message.parts if isinstance(part, Text))
     return sum(len(part.text.encode()) for part in texts) // BYTES_PER_TOKEN
+
+
+def text_tokens(text: str) -> int:
+    """Tokens of a text alone."""
+    return len(text.encode()) // BYTES_PER_TOKEN

@@ -17,7 +17,7 @@ from continuum.storage.limits import Ask
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from continuum.chat import Usage
+    from continuum.chat import GlobalPrompt, Usage
     from continuum.config import RateLimiting
     from continuum.core.call import Call
     from continuum.core.quotas import Quota, Subject
@@ -59,10 +59,12 @@ class Limits:
         """Hold to this section from now on. Buckets keep what is in them."""
         self.quotas = Quotas(section)
 
-    async def admit(self, call: Call) -> Ticket:
-        """What the call takes of its caller and of everybody together. Raises RateLimited."""
+    async def admit(self, call: Call, prompt: GlobalPrompt | None = None) -> Ticket:
+        """What the call takes of its caller and of everybody together. prompt: what may be put into it. Raises
+        RateLimited.
+        """
         callers = self.quotas.callers(call.principal, call.client)
-        ticket = Ticket(self, call, limited=callers is not None)
+        ticket = Ticket(self, call, prompt, limited=callers is not None)
         await ticket.enter(callers or ())
         return ticket
 
@@ -82,11 +84,12 @@ class Ticket:
     standing: the caller's own, for its answer's headers; None where it has no limit.
     """
 
-    __slots__ = ("_call", "_charges", "_estimate", "_limited", "_limits", "_wait", "standing")
+    __slots__ = ("_call", "_charges", "_estimate", "_limited", "_limits", "_prompt", "_wait", "standing")
 
-    def __init__(self, limits: Limits, call: Call, *, limited: bool) -> None:
+    def __init__(self, limits: Limits, call: Call, prompt: GlobalPrompt | None, *, limited: bool) -> None:
         self._limits = limits
         self._call = call
+        self._prompt = prompt
         self._limited = limited
         self._charges: list[_Charge] = []
         self._estimate: tuple[int, int] | None = None
@@ -200,7 +203,7 @@ class Ticket:
 
     def _estimated(self) -> tuple[int, int]:
         if self._estimate is None:
-            self._estimate = self._call.estimate()
+            self._estimate = self._call.estimate(self._prompt)
         return self._estimate
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from continuum.backends.catalog import Served
+from continuum.chat import Operation
 from continuum.core.attempt import Attempt
 from continuum.core.classify import exhausted, tried
 from continuum.core.screen import MAX_NAMED
@@ -24,12 +25,14 @@ from continuum.resilience.retry import Next
 
 if TYPE_CHECKING:
     from continuum.backends.backend import Backend
+    from continuum.chat import GlobalPrompt
     from continuum.core.call import Call
     from continuum.core.limits import Ticket
     from continuum.core.patience import Patience
     from continuum.core.plan import Plan
     from continuum.core.screen import Screen
     from continuum.errors import ContinuumError
+    from continuum.prompts import Prompts
     from continuum.resilience.retry import Tries
 
 __all__ = ["Target"]
@@ -44,12 +47,21 @@ class Target:
     """Finds a backend that answers. failures: backend and fault of each attempt that did not, in order."""
 
     def __init__(
-        self, call: Call, plan: Plan, ticket: Ticket, screen: Screen, *, tries: Tries, patience: Patience
+        self,
+        call: Call,
+        plan: Plan,
+        ticket: Ticket,
+        screen: Screen,
+        prompts: Prompts,
+        *,
+        tries: Tries,
+        patience: Patience,
     ) -> None:
         self.failures: list[tuple[str, UpstreamError]] = []
         self._call = call
         self._plan = plan
         self._screen = screen
+        self._prompts = prompts
         self._tries = tries
         self._patience = patience
         self._ticket = ticket
@@ -63,7 +75,8 @@ class Target:
             backend = await self._next()
             if backend is None:
                 break
-            attempt = Attempt(self._call, Served(backend, self._plan.upstream(backend)), self._patience)
+            served = Served(backend, self._plan.upstream(backend))
+            attempt = Attempt(self._call, served, self._patience, prompt=self._prompt(backend))
             try:
                 await attempt.open()
             except UpstreamError as fault:
@@ -71,6 +84,12 @@ class Target:
             else:
                 return attempt
         raise self._refusal()
+
+    def _prompt(self, backend: Backend) -> GlobalPrompt | None:
+        """Looked up anew for each attempt: it may be another backend's, or another text by now."""
+        if self._call.operation is not Operation.CHAT:
+            return None
+        return self._prompts.of(self._call.model, self._plan.listed, backend.name)
 
     async def _next(self) -> Backend | None:
         """The backend to try next, when its time has come; None where there is to be no other attempt."""

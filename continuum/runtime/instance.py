@@ -13,8 +13,10 @@ from continuum.runtime.door import Door
 
 if TYPE_CHECKING:
     from continuum.backends.pool import Pool
+    from continuum.chat import GlobalPrompt
     from continuum.config import BackendConfig, Config, ConfigStore
     from continuum.core import Principal
+    from continuum.prompts import Prompts, Reading
     from continuum.runtime.keyring import Keyring
 
 __all__ = ["Instance"]
@@ -22,23 +24,26 @@ __all__ = ["Instance"]
 
 class Instance:
     """What a transport needs: the configuration and where it is changed, who may call and how much, the engine over
-    its pool, and the models there are. draining: the process is about to end. owns_process: its logging and signals
-    are ours, too.
+    its pool, the global prompts, and the models there are. draining: the process is about to end. owns_process: its
+    logging and signals are ours, too.
     """
 
-    def __init__(self, store: ConfigStore, pool: Pool, keys: Keyring, *, owns_process: bool = False) -> None:
+    def __init__(
+        self, store: ConfigStore, pool: Pool, keys: Keyring, prompts: Prompts, *, owns_process: bool = False
+    ) -> None:
         self.store = store
         self.owns_process = owns_process
         self.keys = keys
         self.access = keys.access
         self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time), pool.counters)
         self.pool = pool
-        self.engine = Door(Engine(store.config, pool, self.limits))
+        self.prompts = prompts
+        self.engine = Door(Engine(store.config, pool, self.limits, prompts))
         self.draining = False
 
     def make_engine(self, config: Config) -> Engine:
         """The engine that follows the one at work."""
-        return Engine(config, self.pool, self.limits, follows=self.engine.engine)
+        return Engine(config, self.pool, self.limits, self.prompts, follows=self.engine.engine)
 
     @property
     def config(self) -> Config:
@@ -51,6 +56,16 @@ class Instance:
         """
         await self.store.lend(backend)
         await self.pool.catalog.first_look()
+
+    async def read_prompts(self) -> Reading:
+        """Have what the prompt files hold now, in force on return; gives what was read."""
+        reading = await trio.to_thread.run_sync(self.prompts.read)
+        self.prompts.take(reading)
+        return reading
+
+    def prompt_for(self, model: str) -> GlobalPrompt | None:
+        """The longest global prompt that a chat with this model may get: which it is, its backend decides."""
+        return self.prompts.longest(model, self.config.routing.aliases.get(model, model))
 
     @property
     def usable(self) -> bool:

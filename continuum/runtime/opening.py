@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+import trio
+
 from continuum.backends.pool import open_pool
 from continuum.backends.tasks import open_tasks
-from continuum.config import Config, store_of
+from continuum.config import store_of
+from continuum.prompts import Prompts
 from continuum.runtime.instance import Instance
 from continuum.runtime.keyring import open_keyring
 from continuum.runtime.reload import Reloader
@@ -17,7 +20,7 @@ from continuum.runtime.watching import keep_up, open_hangups
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from continuum.config import ConfigStore
+    from continuum.config import Config, ConfigStore
 
 __all__ = ["open_instance"]
 
@@ -30,10 +33,11 @@ async def open_instance(source: Config | ConfigStore, *, owns_process: bool = Fa
 
     Raises ConfigError for a file of client keys that cannot be used.
     """
-    store = store_of(source) if isinstance(source, Config) else source
+    store = store_of(source)
     try:
         async with open_keyring(store) as keys, open_pool(store.config) as pool:
-            instance = Instance(store, pool, keys, owns_process=owns_process)
+            prompts = await trio.to_thread.run_sync(Prompts, store.config.global_prompts, store.beside)
+            instance = Instance(store, pool, keys, prompts, owns_process=owns_process)
             store.prepare_with(Reloader(instance).prepare)
             with open_hangups(wanted=owns_process) as hangups:
                 async with open_tasks(partial(keep_up, instance, hangups)):

@@ -67,6 +67,11 @@ def _limits(instance: Instance, config: Config) -> Step:
     return Step(lambda: instance.limits.retune(config.rate_limiting))
 
 
+def _prompts(instance: Instance, config: Config) -> Step:
+    section, reading = config.global_prompts, instance.prompts.read(config.global_prompts)
+    return Step(lambda: instance.prompts.retune(section, reading))
+
+
 def _pool(instance: Instance, config: Config) -> Step:
     made = instance.pool.prepare(config)
     return Step(lambda: instance.pool.swap(config, made, instance.engine.quiet))
@@ -80,13 +85,14 @@ PARTS: tuple[Part, ...] = (
     Part(("logging",), _logging),
     Part(("api_keys",), _access),
     Part(("rate_limiting",), _limits),
+    Part(("global_prompts",), _prompts),
     Part(("circuit_breaker",), _breakers),
     Part(("retry",), _retries),
     Part(("backends", "health_checks", "timeouts"), _pool),
     Part(("backends", "fallback", "health_checks", "routing", "timeouts"), _engine),  # after the pool
 )
 
-AT_EACH_REQUEST = ("admin", "cors", "files", "global_prompts", "metrics")
+AT_EACH_REQUEST = ("admin", "cors", "files", "metrics")
 """Sections that are looked up in the configuration in force whenever they matter."""
 
 

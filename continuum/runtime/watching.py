@@ -52,13 +52,16 @@ async def keep_up(instance: Instance, hangups: AsyncIterator[int] | None) -> Non
 
 async def _watch(instance: Instance) -> None:
     def files() -> Collection[Path]:
-        return [path for path in (instance.store.file, _key_file(instance)) if path is not None]
+        named = (instance.store.file, _key_file(instance), *instance.prompts.files)
+        return [path for path in named if path is not None]
 
     async def changed(which: set[Path]) -> None:
         if instance.store.file in which:
             await reload(instance.store)
         if _key_file(instance) in which:
             await instance.keys.reread()
+        if not which.isdisjoint(instance.prompts.files):
+            await instance.read_prompts()
 
     await watch(files, changed)
 
@@ -73,6 +76,7 @@ async def _heed(hangups: AsyncIterator[int], instance: Instance) -> None:
         await reload(instance.store)
         if _key_file(instance) is not None:
             await instance.keys.reread()
+        await instance.read_prompts()
 
 
 async def _follow(instance: Instance) -> None:

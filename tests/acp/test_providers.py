@@ -2,45 +2,17 @@
 upstreams.
 """
 
-import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import trio
 from acp_peer import Json, Peer
+from agent_process import process
 
 from continuum.testing.upstream import Stream, Wait, open_upstream
 
 SUPPORTED = ["openai", "azure"]
 GATEWAY: Json = {"providerId": "gateway", "supported": SUPPORTED, "required": False}
 HEADERS = {"Authorization": "Bearer the-clients-own", "X-Request-Source": "${HOME}"}
-
-
-@asynccontextmanager
-async def process(command: str, folder: Path, backends: str) -> AsyncGenerator[Peer]:
-    """A real agent; it must leave with 0 and say nothing on stderr."""
-    file = folder / "continuum.yaml"
-    file.write_text(
-        f"backends: [{backends}]\nlogging: {{level: error}}\nhealth_checks: {{enabled: false}}\n"
-        f"acp: {{sessions: {{storage: memory}}}}\nstorage: {{dir: '{folder}'}}\n",
-        encoding="utf-8",
-    )
-    agent_in, to_agent = os.pipe()
-    from_agent, agent_out = os.pipe()
-    peer = Peer(from_agent, to_agent)
-    said = folder / "stderr"
-    with said.open("wb") as stderr:
-        run = partial(trio.run_process, stdin=agent_in, stdout=agent_out, stderr=stderr, check=False)
-        async with trio.open_nursery() as nursery:
-            started: trio.Process = await nursery.start(run, [command, "--config", str(file)])
-            os.close(agent_in)
-            os.close(agent_out)
-            with trio.fail_after(30):
-                yield peer
-            await peer.aclose()
-    assert (started.returncode, said.read_bytes()) == (0, b"")
 
 
 async def listed(peer: Peer) -> dict[str, Json]:

@@ -248,3 +248,27 @@ def test_the_estimate(body: dict[str, Any], prompt: int, answer: int) -> None:
     found = call(**body).estimate()
     assert found[0] in range(prompt - 4, prompt + 5)
     assert found[1] == answer
+
+
+async def test_a_global_prompt_is_part_of_the_estimate() -> None:
+    """Which it is, the backend decides: until then the longest counts."""
+    prompts = {"default": "w" * 800, "models": {"n": {"prompt": "w" * 80}}, "backends": {"alpha": {"prompt": ""}}}
+    section = section_with(per_client={"tokens_per_minute": 1000})
+    async with open_upstream() as upstream:
+        alpha = {"name": "alpha", "type": "openai", "url": upstream.url, "models": ["m", "n"]}
+        config = from_mapping(
+            {
+                "backends": [alpha],
+                "rate_limiting": section,
+                "global_prompts": prompts,
+                "health_checks": {"enabled": False},
+                "routing": {"aliases": {"nick": "n"}},
+            }
+        )
+        async with open_instance(config) as instance:
+            for client, (model, tokens) in enumerate({"m": 200, "n": 20, "nick": 20}.items()):
+                asked = call(model, client=f"192.0.2.{client + 1}", max_tokens=0)
+                async with await instance.engine.open(asked) as reply:
+                    assert reply.standing is not None
+                    assert reply.standing.tokens is not None
+                    assert 1000 - reply.standing.tokens.remaining in range(tokens, tokens + 15)

@@ -15,7 +15,7 @@ from acp_schema import hold_to_schema
 
 from continuum import config
 from continuum.acp.server import serve
-from continuum.chat import ChatRequest, Event, Finished, PartStarted, Started, TextDelta
+from continuum.chat import ChatRequest, Event, Finished, GlobalPrompt, PartStarted, Started, TextDelta
 from continuum.config import BackendConfig, Config
 from continuum.core import Call, Fallen
 
@@ -107,6 +107,7 @@ class ScriptedHost:
     context_window: int | None = None
     attempts: int = 1  # that the next replies took
     fallback: Fallen | None = None  # theirs, too
+    prompt: GlobalPrompt | None = None  # that any call may get
     before_open: trio.Event | None = None  # the answer's first content waits for this
     requests: list[ChatRequest] = field(default_factory=list[ChatRequest])
     affinities: list[str | None] = field(default_factory=list[str | None])
@@ -143,6 +144,10 @@ class ScriptedHost:
     @property
     def pool(self) -> ScriptedPool:
         return ScriptedPool([ScriptedBackend("b", {name: name for name in self.names})])
+
+    def prompt_for(self, model: str) -> GlobalPrompt | None:
+        assert model in self.names
+        return self.prompt
 
     def default_model(self) -> str | None:
         return self.names[0] if self.names else None
@@ -328,7 +333,7 @@ async def agent(
     scripted = host or ScriptedHost()
 
     @asynccontextmanager
-    async def open_host(_: config.Config) -> AsyncGenerator[ScriptedHost]:
+    async def open_host(_: config.ConfigStore) -> AsyncGenerator[ScriptedHost]:
         yield scripted
 
     agent_in, to_agent = os.pipe()

@@ -61,7 +61,7 @@ async def open_desk(
     """The double, greeted; leaving it ends the agent, which must go with 0."""
 
     @asynccontextmanager
-    async def open_host(_: config.Config) -> AsyncGenerator[ScriptedHost]:
+    async def open_host(_: config.ConfigStore) -> AsyncGenerator[ScriptedHost]:
         yield host
 
     agent_in, to_agent = os.pipe()

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from continuum.dialects.openai_chat.opening import opening
+from continuum.dialects.openai_chat.system import with_prompt
 from continuum.dialects.raw import is_object
 from continuum.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from continuum.chat import GlobalPrompt
 
 __all__ = ["Envelope", "Subject", "open_envelope"]
 
@@ -100,9 +103,11 @@ class Envelope:
         options = _field(fields, "stream_options", _OPTIONS, "an object")
         self.include_usage = bool(options and options.include_usage)
 
-    def render(self, *, model: str, stream: bool, include_usage: bool) -> bytes:
-        """The body for a backend: the client's own bytes where nothing has to change."""
+    def render(self, *, model: str, stream: bool, include_usage: bool, prompt: GlobalPrompt | None = None) -> bytes:
+        """The body for a backend: the client's own bytes where nothing has to change. prompt: for its messages."""
         fields: dict[str, object] = {}
+        if prompt is not None:
+            fields["messages"] = with_prompt(self._fields["messages"], prompt)
         if model != self.model or not self._named:
             fields["model"] = model
         if stream != self.stream:

@@ -1,13 +1,11 @@
 """Prompt files, backends, statistics, explanations, events and the OpenAPI document over real HTTP."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from admin_api import Open, fault, ok, refused
 
 from continuum.http.admin.routes import ROUTES
@@ -150,109 +148,6 @@ def test_a_probe_of_nobody(api: httpx.Client) -> None:
     assert set(body) == {"name", "health_status", "latency_ms", "models", "detected_type", "error"}
     assert (body["health_status"], body["models"]) == ("unhealthy", ["m"])
     assert "127.0.0.1" not in body["error"]
-
-
-def test_prompts(open_admin: Open, tmp_path: Path) -> None:
-    prompts = {
-        "default_file": "system.md",
-        "backends": {"alpha": {"prompt": "inline"}},
-        "models": {"m": {"prompt_file": "beside.md"}},
-    }
-    running, api = open_admin({"global_prompts": prompts})
-    (tmp_path / "beside.md").write_text("beside")
-    (tmp_path / "other.md").write_text("not reachable")
-    body = ok(api.get("/config/prompts"))
-    assert (body["total"], body["prompts_directory"]) == (3, "./prompts")
-    default, backend, model = body["prompts"]
-    assert (default["id"], default["prompt_type"], default["source"]) == ("default", "default", "file")
-    assert (default["loaded"], default["content"], default["size_bytes"]) == (False, "", 0)
-    assert backend == {
-        "id": "alpha",
-        "prompt_type": "backend",
-        "source": "inline",
-        "content": "inline",
-        "size_bytes": 6,
-    }
-    assert (model["id"], model["content"], model["file_path"], model["loaded"]) == ("m", "beside", "beside.md", True)
-    again = ok(api.post("/config/prompts/reload"))
-    assert (again["success"], again["reloaded"], again["errors"][0]["path"]) == (False, ["beside.md"], "system.md")
-    written = ok(api.put("/config/prompts/system.md", json={"content": "héllo"}))
-    assert written == {
-        "success": True,
-        "path": "prompts/system.md",
-        "size_bytes": 6,
-        "message": "Prompt file updated successfully",
-    }
-    for path in ("system.md", "prompts/system.md"):
-        shown = ok(api.get(f"/config/prompts/{path}"))
-        assert (shown["path"], shown["content"], shown["size_bytes"]) == ("prompts/system.md", "héllo", 6)
-        assert isinstance(shown["modified_at"], int)
-    ok(api.put("/config/prompts/a/b/deep.txt", json={"content": "x"}))
-    assert (tmp_path / "prompts/a/b/deep.txt").read_text() == "x"
-    again = ok(api.post("/config/prompts/reload"))
-    assert again == {
-        "success": True,
-        "reloaded_count": 2,
-        "reloaded": ["prompts/system.md", "beside.md"],
-        "errors": [],
-        "message": "Successfully reloaded 2 prompt file(s)",
-    }
-    refused(api.get("/config/prompts/other.md"), 404, "NOT_FOUND")
-    assert ok(api.get("/config/history"))["current_version"] == 1, "a file is no version"
-    assert "prompt file written" in (running.folder / "audit.jsonl").read_text()
-    assert sorted(path.name for path in (tmp_path / "prompts").iterdir()) == ["a", "system.md"], "nothing lies about"
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../continuum.yaml",
-        "%2e%2e/continuum.md",
-        "a/../../x.md",
-        "/etc/x.md",
-        "%2fetc%2fx.md",
-        "..%2fx.md",
-        "a%5c..%5cx.md",
-        "continuum.yaml",
-        "admin.token",
-        "x.md%00.txt",
-        "~/x.md",
-        ".md",
-    ],
-)
-def test_paths_that_lead_nowhere(api: httpx.Client, path: str) -> None:
-    for method in ("GET", "PUT"):
-        response = api.request(method, f"/config/prompts/{path}", json={"content": "x"})
-        assert response.status_code in {400, 404, 405}, response.text  # httpx tidies some before it sends them
-
-
-def test_links_lead_nowhere(open_admin: Open, tmp_path: Path) -> None:
-    _, api = open_admin()
-    folder, outside = tmp_path / "prompts", tmp_path / "outside"
-    folder.mkdir()
-    outside.mkdir()
-    (outside / "secret.md").write_text("planted-secret-text")
-    (folder / "file.md").symlink_to(outside / "secret.md")
-    (folder / "folder").symlink_to(outside)
-    (folder / "real.md").write_text("real")
-    (folder / "alias.md").symlink_to("real.md")
-    os.mkfifo(folder / "pipe.md")
-    for path in ("file.md", "folder/secret.md", "pipe.md", "folder"):
-        response = api.get(f"/config/prompts/{path}")
-        assert response.status_code in {400, 404}
-        assert "planted" not in response.text
-    assert ok(api.get("/config/prompts/alias.md"))["content"] == "real", "a link that stays inside"
-    assert api.put("/config/prompts/folder/new.md", json={"content": "x"}).status_code in {400, 404, 500}
-    assert list(outside.iterdir()) == [outside / "secret.md"]
-    ok(api.put("/config/prompts/file.md", json={"content": "mine"}))
-    assert (outside / "secret.md").read_text() == "planted-secret-text"
-
-
-def test_prompts_have_a_size(api: httpx.Client) -> None:
-    largest = "é" * (512 * 1024)
-    assert ok(api.put("/config/prompts/x.md", json={"content": largest}))["size_bytes"] == 1024 * 1024
-    refused(api.put("/config/prompts/x.md", json={"content": largest + "x"}), 413, "CONTENT_TOO_LARGE")
-    assert ok(api.get("/config/prompts/x.md"))["size_bytes"] == 1024 * 1024
 
 
 def test_statistics_count_calls(open_admin: Open) -> None:

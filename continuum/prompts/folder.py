@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from continuum.config.sections.global_prompts import LARGEST_PROMPT, SUFFIXES
 from continuum.errors import ConfigError, ConfigProblem, ContentTooLarge, InternalError, NotFound
+from continuum.prompts.sources import named_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
-__all__ = ["PromptFolder", "Text"]
+    from continuum.config import GlobalPrompts
+
+__all__ = ["PromptFolder", "Text", "folder_of"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not keep us waiting
@@ -91,6 +94,10 @@ class PromptFolder:
                 raise NotFound(_ABSENT) from None
             raise InternalError("the prompt file cannot be written") from None
 
+    def places(self, names: Iterable[str]) -> list[Path]:
+        """Where files are sought, in this order for each: in the folder, beside the configuration."""
+        return [place for name in names for place in (self._root.joinpath(*self._parts(name)), self._beside / name)]
+
     def _parts(self, path: str) -> tuple[str, ...]:
         """The parts of a path below the folder. Raises ConfigError."""
         pure = PurePosixPath(path)
@@ -106,6 +113,11 @@ class PromptFolder:
         if not inside.is_file() and path in self._named and (self._beside / path).is_file():
             return self._beside, path
         return self._root, f"{self._name}/{'/'.join(parts)}"
+
+
+def folder_of(section: GlobalPrompts, beside: Path) -> PromptFolder:
+    """The folder of this section. beside: the configuration's."""
+    return PromptFolder(beside, section.prompts_dir, named_files(section))
 
 
 def _open(folder: Path, parts: tuple[str, ...], stack: ExitStack) -> int:
