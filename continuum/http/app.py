@@ -16,6 +16,7 @@ from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE
 from continuum.http.exchange import ClientLeft, Exchange
 from continuum.http.head import HeadCheck
 from continuum.http.heartbeat import keep_alive
+from continuum.http.mounting import at_root
 from continuum.http.pages import make_pages, with_principal
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class App:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
+        scope = at_root(scope)
         exchange = Exchange(scope, receive, send)
         row = CALLS.get(scope["path"])
         self._open.add(exchange)

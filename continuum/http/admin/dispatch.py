@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from continuum.errors import ConfigError, ConfigProblem, MethodNotAllowed, NotFound
@@ -22,20 +22,9 @@ ROOT = "/admin"
 _HEAD = "HEAD"
 
 
-def local_path(scope: HTTPScope) -> str:
-    """The path below the place where the application is mounted."""
-    path, prefix = scope["path"], _mounted_at(scope)
-    return path[len(prefix) :] if prefix and path.startswith(f"{prefix}/") else path
-
-
-def _mounted_at(scope: HTTPScope) -> str:
-    prefix = cast("Mapping[str, object]", scope).get("root_path")  # a host may leave it out
-    return prefix.rstrip("/") if isinstance(prefix, str) else ""
-
-
 def is_admin(scope: HTTPScope) -> bool:
     """Does this request belong to the admin API, whether there is anything at its path or not?"""
-    path = local_path(scope)
+    path = scope["path"]
     return path == ROOT or path.startswith(f"{ROOT}/")
 
 
@@ -72,11 +61,7 @@ def _segments(scope: HTTPScope) -> list[str]:
     """The path's parts below /admin, each decoded on its own: an encoded slash parts nothing. Raises NotFound where
     the path is written in a way that a proxy may have read otherwise.
     """
-    written = cast("Mapping[str, object]", scope).get("raw_path")  # and this, too
-    raw = written.partition(b"?")[0] if isinstance(written, bytes) else scope["path"].encode()
-    prefix = _mounted_at(scope).encode()
-    raw = raw[len(prefix) :] if prefix and raw.startswith(prefix + b"/") else raw
-    root, *rest = raw.removeprefix(b"/").split(b"/")
+    root, *rest = scope["raw_path"].partition(b"?")[0].removeprefix(b"/").split(b"/")
     if root != ROOT.removeprefix("/").encode():
         raise NotFound("there is nothing at this path")
     try:
