@@ -1,19 +1,18 @@
 """What is legal and probably not meant: names that point nowhere, keys whose mechanism is still to come."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache, reduce
+from typing import Any
 
 from continuum.config.later import LATER
 from continuum.config.model import Config
-from continuum.config.plain import is_list, is_mapping
-from continuum.config.section import Group
 from continuum.errors import ConfigProblem
 
 NOT_YET = "not in effect yet"
-_EACH = "*"
 
 
 def warnings(config: Config) -> list[ConfigProblem]:
-    """One for each name of a backend that points nowhere, and for each key that is set and does nothing yet."""
+    """One for each name of a backend that points nowhere, and for each key that is changed and does nothing yet."""
     return [*_strayed(config), *_unshared(config), *(ConfigProblem(NOT_YET, key) for key in _set_too_early(config))]
 
 
@@ -43,16 +42,14 @@ def _unshared(config: Config) -> Iterator[ConfigProblem]:
 
 
 def _set_too_early(config: Config) -> Iterable[str]:
-    """The keys of LATER that somebody wrote, each once: `backends.*.weight` however many backends have one."""
-    return [".".join(path) for path in LATER if is_set(config, path)]
+    """The keys of LATER that are not as by default: a view that comes back names every key, and says nothing."""
+    return [".".join(path) for path in LATER if _at(config, path) != _at(_default(), path)]
 
 
-def is_set(value: object, path: tuple[str, ...]) -> bool:
-    """Whether somebody wrote the key at a path of LATER's form."""
-    if not path:
-        return True
-    key, *rest = path
-    if isinstance(value, Group):
-        return key in value.model_fields_set and is_set(getattr(value, key), tuple(rest))
-    items = value if is_list(value) else list(value.values()) if is_mapping(value) else []
-    return key == _EACH and any(is_set(item, tuple(rest)) for item in items)
+@cache
+def _default() -> Config:
+    return Config()
+
+
+def _at(config: Config, path: tuple[str, ...]) -> Any:
+    return reduce(getattr, path, config)

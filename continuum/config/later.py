@@ -1,6 +1,6 @@
-"""The keys whose mechanism is still to come: they are declared and stored, and setting one is a warning.
+"""The keys whose mechanism is still to come: they are declared and stored, and changing one is a warning.
 
-Whoever builds a mechanism strikes its row. `*` is each item of a list or map.
+Whoever builds a mechanism strikes its row.
 """
 
 _LATER = """

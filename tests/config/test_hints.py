@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from continuum.config import SECTIONS, Config, from_mapping, json_schema, warnings
-from continuum.config.hints import NOT_YET, is_set
+from continuum.config.hints import NOT_YET
 from continuum.config.later import LATER
 
 BACKEND = {"name": "a", "url": "http://h"}
@@ -51,8 +51,7 @@ def schema_of(path: tuple[str, ...]) -> dict[str, Any] | None:
     """What the schema says of a path of LATER; None where there is no such key."""
     found: Any = json_schema()
     for key in path:
-        below = found.get("items") or found.get("additionalProperties")
-        found = below if key == "*" else found.get("properties", {}).get(key)
+        found = found.get("properties", {}).get(key)
         if not found:
             return None
     return dict(found)
@@ -64,34 +63,42 @@ def test_a_key_that_is_marked_is_there(path: tuple[str, ...]) -> None:
     assert not any(path[:length] in LATER for length in range(1, len(path))), "the row above says it already"
 
 
-def written(path: tuple[str, ...]) -> object:
-    """The least that sets a path: sections empty, single keys at a value of their schema."""
-    if path == ("storage", "url"):
-        return "redis://h"
-    schema = schema_of(path) or {}
+OTHERS: dict[str, object] = {
+    "server.header_timeout": "16s",
+    "global_prompts": {"default": "x"},
+    "storage.url": "redis://h",
+    "tracing": {"otlp": {"endpoint": "http://h"}},
+}
+"""Values of a form of their own that are no defaults."""
+
+
+def other_than_default(schema: dict[str, Any]) -> object:
+    """A value of a schema that is not its default: of a section, one with its first simple key so."""
     if schema["type"] == "object":
-        return {}
-    if schema["type"] == "array":
-        return []
-    return schema.get("default", 1 if schema["type"] == "integer" else "x")
+        simple = {"boolean", "integer"}
+        key, inner = next(each for each in schema["properties"].items() if each[1].get("type") in simple)
+        return {key: other_than_default(inner)}
+    if "enum" in schema:
+        return next(value for value in schema["enum"] if value != schema["default"])
+    if schema["type"] == "boolean":
+        return not schema["default"]
+    return schema["default"] + 1 if schema["type"] == "integer" else "x"
 
 
-@pytest.mark.parametrize("path", [path for path in LATER if "*" not in path], ids=".".join)
-def test_what_does_nothing_yet_is_told_once_when_itis_set(path: tuple[str, ...]) -> None:
-    *above, last = path
-    data: dict[str, Any] = {last: written(path)}
-    for key in reversed(above):
-        data = {key: data}
-    assert early(data) == [".".join(path)]
-    assert early({}) == []
+@pytest.mark.parametrize("path", LATER, ids=".".join)
+def test_what_does_nothing_yet_is_told_once_when_it_is_not_as_by_default(path: tuple[str, ...]) -> None:
+    def config(value: object) -> dict[str, Any]:
+        *above, last = path
+        made: dict[str, Any] = {last: value}
+        for key in reversed(above):
+            made = {key: made}
+        return made
 
-
-def test_a_star_is_each_item() -> None:
-    """No row holds one at present."""
-    path = ("backends", "*", "weight")
-    other = {"name": "b", "url": "http://h"}
-    assert is_set(from_mapping({"backends": [BACKEND, {**other, "weight": 2}]}), path)
-    assert not is_set(from_mapping({"backends": [BACKEND, other]}), path)
+    schema = schema_of(path) or {}
+    name = ".".join(path)
+    assert early(config(OTHERS.get(name) or other_than_default(schema))) == [name]
+    if "default" in schema:
+        assert early(config(schema["default"])) == []
 
 
 def test_sections_are_stored_all_the_same() -> None:

@@ -12,7 +12,6 @@ import trio
 from continuum.config import SECTIONS, Config
 from continuum.config.codec import LARGEST_FILE, dump, dump_toml, parse
 from continuum.config.edit import Base, Edit, patched, replaced
-from continuum.config.hints import NOT_YET
 from continuum.config.view import ADMIN_SECTIONS, masked, revealed, without_defaults
 from continuum.errors import ConfigError, ConfigProblem, ContentTooLarge, InvalidSection, VersionConflict
 from continuum.http.admin.bodies import Apply, Export, Import
@@ -177,11 +176,7 @@ async def apply(ground: Ground, request: Request) -> Applied:
         raise VersionConflict(current.number)
     changes = {name: chosen.get(name, current.stored[name]) for name in names}
     candidate = ground.store.judge(changes)
-    told = [
-        each
-        for each in candidate.warnings
-        if each.key.partition(".")[0] in chosen and each.rule != NOT_YET  # an export that comes back names every key
-    ]
+    told = [each for each in candidate.warnings if each.key.partition(".")[0] in chosen]
     if told and not asked.force:
         raise warnings_refuse(told)
 
