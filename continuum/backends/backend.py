@@ -19,7 +19,7 @@ from continuum.errors import (
     UpstreamThrottled,
     UpstreamTimeout,
 )
-from continuum.metrics import EJECTIONS
+from continuum.metrics.instruments import ATTEMPT_DURATION, ATTEMPTS, EJECTIONS
 from continuum.providers import PROVIDERS
 from continuum.resilience.health import Health
 from continuum.resilience.keys import KeyRing, Rest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from continuum.backends.outcome import Outcome
     from continuum.config import BackendConfig, Retry
     from continuum.errors import UpstreamError
-    from continuum.metrics import Counters
+    from continuum.metrics import Meter
     from continuum.providers import Headers, Provider
     from continuum.resilience.breaker import Breaker
 
@@ -77,11 +77,11 @@ class Availability:
 
 
 class Shared(NamedTuple):
-    """What a backend has of its router: whom to tell of changes, its breaker, and where its ejections are counted."""
+    """What a backend has of its router: whom to tell of changes, its breaker, and what measures it."""
 
     availability: Availability
     breaker: Breaker
-    counters: Counters
+    meter: Meter
 
 
 class Backend:
@@ -107,7 +107,7 @@ class Backend:
         self.client = client
         self.side_client = side_client
         self.managed = managed
-        self.availability, self.breaker, self._counters = shared
+        self.availability, self.breaker, self._meter = shared
         self.health = Health()
         self.rests_until = -math.inf
         self.longest_rest = math.inf
@@ -225,6 +225,8 @@ class Backend:
         now = trio.current_time()
         self._latency.record(outcome, now)
         self.tally.record(outcome)
+        self._meter.count(ATTEMPTS, self.name, outcome.result)
+        self._meter.observe(ATTEMPT_DURATION, outcome.total, self.name)
         changed = self._record_key(outcome, now)
         verdict = self.breaker.judge(outcome.error, cancelled=outcome.cancelled)
         if self.breaker.end(outcome.ticket, verdict, now):
@@ -249,7 +251,7 @@ class Backend:
 
     def count_ejection(self, reason: str) -> None:
         """It is left out of the selection from now on."""
-        self._counters.count(EJECTIONS, self.name, reason)
+        self._meter.count(EJECTIONS, self.name, reason)
 
     def _tell_breaker(self, now: float) -> None:
         breaker = self.breaker

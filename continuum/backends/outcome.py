@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from continuum.errors import UpstreamError
@@ -36,3 +38,15 @@ class Outcome:
     def counts(self) -> bool:
         """Whether this is the backend's failure."""
         return isinstance(self.error, UpstreamError) and self.error.counts
+
+    @property
+    def result(self) -> str:
+        """In one word: ok, cancelled, or the kind of fault, as `connect_failed`. Never a backend's own word."""
+        if self.error is None:
+            return "cancelled" if self.cancelled else "ok"
+        return _word(type(self.error).__name__)
+
+
+@cache
+def _word(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

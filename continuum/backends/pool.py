@@ -17,7 +17,7 @@ from continuum.backends.making import make_backend, retunable
 from continuum.backends.resident import Resident
 from continuum.backends.tasks import open_tasks
 from continuum.backends.transport import Contexts
-from continuum.metrics import Counters
+from continuum.metrics import Meter
 from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ _SOFT = frozenset({"enabled", "health_check", "max_in_flight", "models", "retry_
 
 class Pool:
     """The backends, in the configuration's order, their catalog of models, who watches their health, their breakers.
-    counters: of what happens in the whole router.
+    meter: of what happens in the whole router.
     """
 
     def __init__(self, config: Config, breakers: Breakers | None = None, *, watched: bool = True) -> None:
         """Raises ConfigError for certificates and proxies that cannot be used."""
+        self.meter = Meter()
         self.availability = Availability()
-        self.counters = Counters()
         self.breakers = breakers or Breakers(config.circuit_breaker)
         self._contexts = Contexts()
         self._watched = watched
@@ -166,7 +166,7 @@ class Pool:
         }
 
     def _shared(self, backend: str) -> Shared:
-        return Shared(self.availability, self.breakers.of(backend), self.counters)
+        return Shared(self.availability, self.breakers.of(backend), self.meter)
 
 
 @asynccontextmanager

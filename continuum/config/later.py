@@ -9,7 +9,7 @@ server.header_timeout
 logging.log_prompts
 rate_limiting.storage
 files
-metrics
+metrics.otlp
 storage.url
 cache.responses
 tracing

@@ -3,6 +3,7 @@
 from continuum.chat import Operation
 from continuum.core.access import ANONYMOUS, Access, Entry, KeyTable, Principal, entry_of
 from continuum.core.call import Call
+from continuum.core.ending import Accounts, Ending
 from continuum.core.engine import Engine
 from continuum.core.fallback import Fallen
 from continuum.core.frame import Frame
@@ -12,7 +13,9 @@ from continuum.core.reply import Reply
 __all__ = [
     "ANONYMOUS",
     "Access",
+    "Accounts",
     "Call",
+    "Ending",
     "Engine",
     "Entry",
     "Fallen",

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import trio
 
 from continuum.chat import Operation
+from continuum.core.ending import Ending
 from continuum.core.fallback import Chains, Fallen
 from continuum.core.patience import Patience
 from continuum.core.plan import Planner
 from continuum.core.reply import Reply
 from continuum.core.screen import Screen
 from continuum.core.target import Target
-from continuum.errors import ContinuumError, PermissionDenied
-from continuum.metrics import CANCELLED
+from continuum.errors import ContinuumError, InternalError, PermissionDenied
 from continuum.resilience.retry import Retries, Tries
 
 if TYPE_CHECKING:
@@ -25,25 +25,32 @@ if TYPE_CHECKING:
     from continuum.chat import GlobalPrompt
     from continuum.config import Config
     from continuum.core.call import Call
+    from continuum.core.ending import Accounts
     from continuum.core.limits import Limits, Ticket
-    from continuum.metrics import Counters
     from continuum.prompts import Prompts
 
 __all__ = ["Engine"]
 
 
 class Engine:
-    """Answers calls with the backends of one pool. follows: whose retries it goes on with. limits: what callers,
-    models and backends may use. prompts: what is put into chats. counters: of what happens here.
+    """Answers calls with the backends of one pool. limits: what callers, models and backends may use. prompts: what is
+    put into chats. accounts: who is told of each call. follows: whose retries it goes on with.
     """
 
     def __init__(
-        self, config: Config, pool: Pool, limits: Limits, prompts: Prompts, *, follows: Engine | None = None
+        self,
+        config: Config,
+        pool: Pool,
+        limits: Limits,
+        prompts: Prompts,
+        accounts: Accounts,
+        *,
+        follows: Engine | None = None,
     ) -> None:
         self._limits = limits
         self._prompts = prompts
         self._aliases = config.routing.aliases
-        self.counters: Counters = pool.counters
+        self._accounts = accounts
         self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
@@ -52,15 +59,19 @@ class Engine:
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
-        ticket = await self._limits.admit(call, self._longest_prompt(call))
+        began = trio.current_time()
+        self._accounts.begin()
         try:
-            reply = await self._open_any(call, ticket)
+            ticket = await self._limits.admit(call, self._longest_prompt(call))
+            try:
+                reply = await self._open_any(call, ticket)
+            except BaseException as fault:
+                ticket.abandon(fault)
+                raise
         except BaseException as fault:
-            ticket.abandon(fault)
-            if isinstance(fault, trio.Cancelled):
-                self.counters.count(CANCELLED, "before_content" if call.stream else "unstreamed")
+            self._accounts.end(self._unanswered(call, began, fault))
             raise
-        reply.counters = self.counters
+        reply.answers(call, began, self._accounts)
         return reply
 
     def _longest_prompt(self, call: Call) -> GlobalPrompt | None:
@@ -68,6 +79,21 @@ class Engine:
         if call.operation is not Operation.CHAT:
             return None
         return self._prompts.longest(call.model, self._aliases.get(call.model, call.model))
+
+    def _unanswered(self, call: Call, began: float, fault: BaseException) -> Ending:
+        """How a call ended that has no reply."""
+        try:
+            model = self._planner.plan(call.model).listed
+        except ContinuumError:
+            model = None
+        ending = Ending(call, model, trio.current_time() - began)
+        if isinstance(fault, ContinuumError):
+            ending.error, ending.attempts = type(fault).code, _attempts(fault)
+        elif isinstance(fault, trio.Cancelled):
+            ending.cancelled = "before_content" if call.stream else "unstreamed"
+        else:
+            ending.error = InternalError.code
+        return ending
 
     async def _open_any(self, call: Call, ticket: Ticket) -> Reply:
         """The reply of the model asked for, else of one of its chain."""
@@ -120,7 +146,7 @@ class Engine:
         except BaseException:
             tries.end()
             raise
-        return Reply(call, attempt, tries, ticket, model=plan.model)
+        return Reply(call, attempt, tries, ticket, plan)
 
 
 def _attempts(fault: ContinuumError) -> int:

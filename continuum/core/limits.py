@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from continuum.core.quotas import Measure, Quotas, Scope
 from continuum.errors import ContinuumError, RateLimited
-from continuum.metrics import RATE_LIMITED
+from continuum.metrics.instruments import RATE_LIMITED
 from continuum.storage.limits import Ask
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from continuum.config import RateLimiting
     from continuum.core.call import Call
     from continuum.core.quotas import Quota, Subject
-    from continuum.metrics import Counters
+    from continuum.metrics import Meter
     from continuum.storage.limits import LimitStore, Taken
 
 __all__ = ["Level", "Limits", "Standing", "Ticket"]
@@ -48,11 +48,11 @@ class Standing:
 
 
 class Limits:
-    """The limits of one router. What was counted stays when they change. counters: where refusals are counted."""
+    """The limits of one router. What was counted stays when they change. meter: where refusals are counted."""
 
-    def __init__(self, section: RateLimiting, store: LimitStore, counters: Counters) -> None:
+    def __init__(self, section: RateLimiting, store: LimitStore, meter: Meter) -> None:
         self.store = store
-        self.counters = counters
+        self.meter = meter
         self.quotas = Quotas(section)
 
     def retune(self, section: RateLimiting) -> None:
@@ -133,7 +133,7 @@ class Ticket:
     def all_full(self) -> RateLimited:
         """What the caller is told where every backend is at its limit."""
         wait = self._wait if math.isfinite(self._wait) else _SLOT_WAIT
-        self._limits.counters.count(RATE_LIMITED, Scope.BACKEND.label)
+        self._limits.meter.count(RATE_LIMITED, Scope.BACKEND.label)
         return RateLimited(
             "Every backend of this model is at its limit; try again later",
             retry_after=wait,
@@ -189,7 +189,7 @@ class Ticket:
     def _refusal(self, refused: tuple[Subject, Quota], subjects: Sequence[Subject], taken: Taken) -> RateLimited:
         subject, quota = refused
         wait = taken.wait if math.isfinite(taken.wait) else _SLOT_WAIT
-        self._limits.counters.count(RATE_LIMITED, subject.scope.label)
+        self._limits.meter.count(RATE_LIMITED, subject.scope.label)
         return RateLimited(
             f"Rate limit of {quota.words} for {subject.scope.words} reached; try again in {max(1, math.ceil(wait))} s",
             retry_after=wait,

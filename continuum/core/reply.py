@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+import trio
+
 from continuum.chat import UsageReported, VendorFields
+from continuum.core.ending import Ending
 from continuum.core.estimate import BYTES_PER_TOKEN
 from continuum.errors import StreamBroken, UpstreamError
-from continuum.metrics import CANCELLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
     from continuum.chat import Usage
     from continuum.core.attempt import Attempt
     from continuum.core.call import Call
+    from continuum.core.ending import Accounts
     from continuum.core.fallback import Fallen
     from continuum.core.frame import Frame
     from continuum.core.limits import Standing, Ticket
+    from continuum.core.plan import Plan
     from continuum.dialects import Dialect
-    from continuum.metrics import Counters
     from continuum.resilience.retry import Tries
 
 __all__ = ["Reply"]
@@ -29,15 +32,15 @@ __all__ = ["Reply"]
 class Reply:
     """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
 
-    attempts: how many it took. body: the whole answer in `dialect`, None when it streams. fallback: set
-    where another model answers than the one that was asked for. counters: where it is counted when it is given up.
+    model: who answers. attempts: how many it took. body: the whole answer in `dialect`, None when it streams.
+    fallback: set where another model answers than the one that was asked for.
     """
 
-    def __init__(self, call: Call, attempt: Attempt, tries: Tries, ticket: Ticket, *, model: str) -> None:
-        self.model = model
-        self.counters: Counters | None = None
+    def __init__(self, call: Call, attempt: Attempt, tries: Tries, ticket: Ticket, plan: Plan) -> None:
+        self.model = plan.model
         self.fallback: Fallen | None = None
         self.attempts = tries.made
+        self._plan = plan
         self._attempt = attempt
         self._tries = tries
         self._ticket = ticket
@@ -45,6 +48,14 @@ class Reply:
         self._show_usage = call.show_usage
         self._batch: list[Frame] = []
         self._next = 0
+        self._broken: str | None = None
+        self._asked: tuple[Call, float, float] | None = None
+        self._accounts: Accounts | None = None
+
+    def answers(self, call: Call, began: float, accounts: Accounts) -> None:
+        """It is the answer to this call, whose first content is here now. accounts: who is told how it ends."""
+        self._asked = call, began, trio.current_time()
+        self._accounts = accounts
 
     @property
     def backend(self) -> str:
@@ -77,6 +88,7 @@ class Reply:
             try:
                 frames = await self._attempt.receive()
             except UpstreamError as fault:
+                self._broken = StreamBroken.code
                 raise StreamBroken(fault.message) from None
             self._passed_on += len(frames)
             if not frames or self._show_usage:
@@ -108,12 +120,32 @@ class Reply:
         """Close the upstream, record the outcome, and settle what the call took of its limits."""
         try:
             await self._attempt.close()
-            if self._attempt.abandoned and self.counters is not None:
-                self.counters.count(CANCELLED, "streaming")
-                self.counters = None
         finally:
             self._tries.end()
             self._ticket.close(self.usage, self._tokens_seen())
+            self._account()
+
+    def _account(self) -> None:
+        """Tell how it ended, once."""
+        accounts, self._accounts = self._accounts, None
+        if accounts is None or self._asked is None:
+            return
+        call, began, answered = self._asked
+        accounts.end(
+            Ending(
+                call,
+                self._plan.listed,
+                trio.current_time() - began,
+                backend=self._attempt.backend,
+                upstream_model=self._plan.upstream(self._attempt.backend),
+                error=self._broken,
+                cancelled="streaming" if self._attempt.abandoned else None,
+                attempts=self.attempts,
+                fallback=self.fallback,
+                ttft=answered - began,
+                usage=self.usage,
+            )
+        )
 
     def _tokens_seen(self) -> int:
         """About as many tokens as went by: a frame is mostly one."""

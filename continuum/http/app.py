@@ -12,12 +12,15 @@ from continuum.http.calls import answer_call
 from continuum.http.client_address import ClientAddresses
 from continuum.http.cors import CorsGrant
 from continuum.http.credentials import credential
-from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE
+from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE, PAGES
 from continuum.http.exchange import ClientLeft, Exchange
 from continuum.http.head import HeadCheck
 from continuum.http.heartbeat import keep_alive
+from continuum.http.metrics import MetricsPage
 from continuum.http.mounting import at_root
 from continuum.http.pages import make_pages, with_principal
+from continuum.metrics.instruments import HTTP
+from continuum.metrics.meter import OTHER
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
@@ -38,6 +41,7 @@ class App:
         self._instance = instance
         self._pages = make_pages(instance)
         self._admin = AdminApi(instance)
+        self._metrics = MetricsPage(instance)
         self._open: set[Exchange] = set()
         self._head = HeadCheck(instance.config.server)
         self._addresses = ClientAddresses(instance.config.server.trusted_proxies)
@@ -81,8 +85,14 @@ class App:
         finally:
             self._open.discard(exchange)
             exchange.log()
-            if row is not None:
-                self._admin.count(exchange)
+            self._count(exchange, row)
+
+    def _count(self, exchange: Exchange, row: CallRow | None) -> None:
+        """Routes go by their table: callers may invent paths."""
+        path = exchange.scope["path"]
+        if row is None and path not in PAGES and not self._metrics.owns(path):
+            path = "/admin" if self._admin.owns(exchange.scope) else OTHER
+        self._instance.pool.meter.count(HTTP, path, str(exchange.result))
 
     async def _answer(self, exchange: Exchange, row: CallRow | None, send: ASGISendCallable) -> None:
         """Judge the head, let the caller in, and answer: in this order, before any of the body is read."""
@@ -94,6 +104,9 @@ class App:
             if (told := cors.preflight(scope["method"], scope["path"], exchange.headers)) is not None:
                 await exchange.answer(204, told, b"")
                 return
+        if row is None and self._metrics.owns(scope["path"]):
+            await self._metrics.answer(exchange)
+            return
         if scope["path"] not in OPEN:
             exchange.principal = self._instance.access.identify(credential(exchange.headers))
             exchange.client = self._addresses.of(scope)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from continuum.core import Operation
 from continuum.dialects import DIALECTS, Dialect
 
-__all__ = ["CALLS", "CALL_SCOPE", "OPEN", "PAGE_SCOPE", "CallRow"]
+__all__ = ["CALLS", "CALL_SCOPE", "OPEN", "PAGES", "PAGE_SCOPE", "CallRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ CALLS: Mapping[str, CallRow] = MappingProxyType(
 
 OPEN = frozenset({"/", "/health", "/healthz", "/ready"})
 """Answered to everybody. Any other path, known or not, is for callers with a scope."""
+
+PAGES = OPEN | {"/v1/models", "/openapi.json"}
+"""The routes besides calls and /admin that have no names in them."""
 
 CALL_SCOPE = "write"
 PAGE_SCOPE = "read"

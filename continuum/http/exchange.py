@@ -212,10 +212,10 @@ class Exchange:
         declared = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
         return declared and not self._body_read
 
-    def times(self) -> tuple[float, float | None]:
-        """Seconds until now, and until the answer began."""
-        first = self._first_byte
-        return trio.current_time() - self._began, None if first is None else first - self._began
+    @property
+    def result(self) -> int:
+        """The status that counts."""
+        return CLIENT_LEFT if self.client_left else self.status
 
     def log(self) -> None:
         """The request's line in the access log."""
@@ -233,7 +233,7 @@ class Exchange:
                 key=self.principal.key_id,
                 method=self.scope["method"],
                 route=self.scope["path"],
-                status=CLIENT_LEFT if self.client_left else self.status,
+                status=self.result,
                 model=reply.model if reply is not None else None,
                 backend=reply.backend if reply is not None else None,
                 attempts=reply.attempts if reply is not None else None,

@@ -1,6 +1,6 @@
-"""What is counted: every instrument is declared once, and each router has counters of its own."""
+"""What is measured: every instrument is declared once, each router has a meter of its own, and one way to show it."""
 
-from continuum.metrics.counters import Counters
-from continuum.metrics.instruments import CANCELLED, EJECTIONS, INSTRUMENTS, RATE_LIMITED, Instrument, Phase
+from continuum.metrics.instruments import INSTRUMENTS, Instrument, Phase
+from continuum.metrics.meter import Limits, Meter
 
-__all__ = ["CANCELLED", "EJECTIONS", "INSTRUMENTS", "RATE_LIMITED", "Counters", "Instrument", "Phase"]
+__all__ = ["INSTRUMENTS", "Instrument", "Limits", "Meter", "Phase"]

@@ -8,7 +8,6 @@ import trio
 
 if TYPE_CHECKING:
     from continuum.core import Call, Engine, Reply
-    from continuum.metrics import Counters
     from continuum.resilience.retry import Retries
 
 __all__ = ["Door"]
@@ -54,11 +53,6 @@ class Door:
     def retries(self) -> Retries:
         """Of all engines."""
         return self._room.engine.retries
-
-    @property
-    def counters(self) -> Counters:
-        """Of all engines."""
-        return self._room.engine.counters
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""

@@ -9,6 +9,7 @@ import trio
 from continuum.core import ANONYMOUS, Engine, Limits
 from continuum.providers import ModelInfo
 from continuum.resilience.buckets import Buckets
+from continuum.runtime.accounting import Accounting
 from continuum.runtime.door import Door
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ __all__ = ["Instance"]
 
 class Instance:
     """What a transport needs: the configuration and where it is changed, who may call and how much, the engine over
-    its pool, the global prompts, and the models there are. draining: the process is about to end. owns_process: its
-    logging and signals are ours, too.
+    its pool, the global prompts, what was counted, and the models there are. draining: the process is about to end.
+    owns_process: its logging and signals are ours, too.
     """
 
     def __init__(
@@ -35,15 +36,16 @@ class Instance:
         self.owns_process = owns_process
         self.keys = keys
         self.access = keys.access
-        self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time), pool.counters)
+        self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time), pool.meter)
         self.pool = pool
         self.prompts = prompts
-        self.engine = Door(Engine(store.config, pool, self.limits, prompts))
+        self.accounts = Accounting(store.config.metrics, pool.meter)
+        self.engine = Door(Engine(store.config, pool, self.limits, prompts, self.accounts))
         self.draining = False
 
     def make_engine(self, config: Config) -> Engine:
         """The engine that follows the one at work."""
-        return Engine(config, self.pool, self.limits, self.prompts, follows=self.engine.engine)
+        return Engine(config, self.pool, self.limits, self.prompts, self.accounts, follows=self.engine.engine)
 
     @property
     def config(self) -> Config:

@@ -81,6 +81,10 @@ def _engine(instance: Instance, config: Config) -> Step:
     return Step(lambda: instance.engine.replace(instance.make_engine(config)))
 
 
+def _metrics(instance: Instance, config: Config) -> Step:
+    return Step(lambda: instance.accounts.retune(config.metrics))
+
+
 PARTS: tuple[Part, ...] = (
     Part(("logging",), _logging),
     Part(("api_keys",), _access),
@@ -88,11 +92,12 @@ PARTS: tuple[Part, ...] = (
     Part(("global_prompts",), _prompts),
     Part(("circuit_breaker",), _breakers),
     Part(("retry",), _retries),
+    Part(("metrics",), _metrics),
     Part(("backends", "health_checks", "timeouts"), _pool),
     Part(("backends", "fallback", "health_checks", "routing", "timeouts"), _engine),  # after the pool
 )
 
-AT_EACH_REQUEST = ("admin", "cors", "files", "metrics")
+AT_EACH_REQUEST = ("admin", "cors", "files")
 """Sections that are looked up in the configuration in force whenever they matter."""
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from continuum.chat import Usage
+    from continuum.core import Ending
 
-__all__ = ["Asked", "Series", "Spread", "Statistics"]
+__all__ = ["Series", "Spread", "Statistics"]
 
 _STEP: Final = math.log(1.05)
 """Neighbouring buckets of a spread lie 5 % apart: so exact are its percentiles."""
@@ -55,19 +55,6 @@ class Series:
     ttft: Spread = field(default_factory=Spread)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One call that is over. total, ttft: seconds; ttft is None when nothing was answered."""
-
-    failed: bool
-    backend: str | None
-    model: str | None
-    key: str | None
-    total: float
-    ttft: float | None
-    usage: Usage | None
-
-
 class Statistics:
     """Counts since it was made."""
 
@@ -78,12 +65,14 @@ class Statistics:
         self.models: dict[str, Series] = {}
         self.keys: dict[str, Series] = {}
 
-    def record(self, asked: Asked) -> None:
+    def record(self, ending: Ending) -> None:
         """Count one call."""
-        _count(self.totals, asked)
-        for names, name in ((self.backends, asked.backend), (self.models, asked.model), (self.keys, asked.key)):
+        _count(self.totals, ending)
+        backend = None if ending.backend is None else ending.backend.name
+        names = (self.backends, backend), (self.models, ending.model), (self.keys, ending.call.principal.key_id)
+        for series, name in names:
             if name is not None:
-                _count(_series(names, name), asked)
+                _count(_series(series, name), ending)
 
 
 def _series(names: dict[str, Series], name: str) -> Series:
@@ -92,12 +81,12 @@ def _series(names: dict[str, Series], name: str) -> Series:
     return names.setdefault(name, Series())
 
 
-def _count(series: Series, asked: Asked) -> None:
+def _count(series: Series, ending: Ending) -> None:
     series.requests += 1
-    series.errors += asked.failed
-    series.latency.add(asked.total)
-    if asked.ttft is not None:
-        series.ttft.add(asked.ttft)
-    if asked.usage is not None:
-        series.input_tokens += asked.usage.input_tokens or 0
-        series.output_tokens += asked.usage.output_tokens or 0
+    series.errors += ending.error is not None
+    series.latency.add(ending.total)
+    if ending.ttft is not None:
+        series.ttft.add(ending.ttft)
+    if ending.usage is not None:
+        series.input_tokens += ending.usage.input_tokens
+        series.output_tokens += ending.usage.output_tokens

@@ -16,7 +16,7 @@ from continuum.chat import ChatRequest, Message
 from continuum.config import from_mapping
 from continuum.core import Call
 from continuum.errors import NoBackendAvailable
-from continuum.metrics import EJECTIONS
+from continuum.metrics.instruments import EJECTIONS
 from continuum.runtime import Instance, open_instance
 from continuum.testing.upstream import Hang, Plain, Raw, open_upstream
 
@@ -61,7 +61,7 @@ async def test_a_failing_backend_is_left_out_and_taken_back() -> None:
         await until(backend, "healthy")
         ill.pages[LIST] = Plain({}, 500)
         await until(backend, "unhealthy")
-        assert instance.pool.counters.all() == {(EJECTIONS, ("ill", "unhealthy")): 1}
+        assert instance.pool.meter.counts(EJECTIONS) == {("ill", "unhealthy"): 1}
         assert {await call(instance) for _ in range(6)} == {"good"}
         del ill.pages[LIST]
         await until(backend, "healthy")

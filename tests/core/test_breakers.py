@@ -12,7 +12,7 @@ from continuum.chat import ChatRequest, Message
 from continuum.config import from_mapping
 from continuum.core import Call
 from continuum.errors import AttemptsExhausted, CircuitOpen, ContinuumError, UpstreamRejected
-from continuum.metrics import EJECTIONS
+from continuum.metrics.instruments import EJECTIONS
 from continuum.runtime import Instance, open_instance
 from continuum.testing.upstream import FAULTS, Hang, Plain, Raw, Stream, Wait, open_upstream, openai
 
@@ -55,8 +55,8 @@ async def test_an_open_circuit_answers_at_once_and_asks_nobody() -> None:
             await call(instance)
         assert perf_counter() - began < 0.05
         assert len(one.calls) + len(two.calls) == asked == 10
-        counted = instance.engine.counters.all()
-        assert counted == {(EJECTIONS, (name, "circuit_open")): 1 for name in ("b0", "b1")}
+        counted = instance.pool.meter.counts(EJECTIONS)
+        assert counted == {(name, "circuit_open"): 1 for name in ("b0", "b1")}
     assert (caught.value.http_status, caught.value.code) == (503, "circuit_open")
     assert caught.value.retry_after is not None
     assert 58 < caught.value.retry_after <= 60

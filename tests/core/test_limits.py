@@ -15,7 +15,7 @@ from continuum.core.estimate import ANSWER
 from continuum.dialects import DIALECTS
 from continuum.dialects.openai_chat import open_envelope
 from continuum.errors import AttemptsExhausted, ModelNotFound, RateLimited
-from continuum.metrics import RATE_LIMITED
+from continuum.metrics.instruments import RATE_LIMITED
 from continuum.runtime import Instance, open_instance
 from continuum.testing.upstream import (
     END,
@@ -151,7 +151,7 @@ async def test_a_refusal_is_counted_by_whose_limit_it_was(scope: str, label: str
         for _ in range(3):
             with pytest.raises(RateLimited):
                 await finish(instance, call(key=key))
-        assert instance.engine.counters.all() == {(RATE_LIMITED, (label,)): 3}
+        assert instance.pool.meter.counts(RATE_LIMITED) == {(label,): 3}
 
 
 async def test_a_call_for_no_known_model_counts() -> None:

@@ -15,7 +15,7 @@ from continuum.config import from_mapping
 from continuum.core import Call
 from continuum.core.plan import Planner
 from continuum.errors import ModelNotFound
-from continuum.metrics import Counters
+from continuum.metrics import Meter
 from continuum.resilience.breaker import Breakers
 from continuum.selection import STRATEGIES
 
@@ -54,7 +54,7 @@ def rig(count: int, **routing: Any) -> tuple[Planner, Listing, list[Backend]]:
     client, availability = cast("UpstreamClient", None), Availability()
     breakers = Breakers(config.circuit_breaker)
     made: list[Backend] = [
-        Watched(entry, client, side_client=client, shared=Shared(availability, breakers.of(entry.name), Counters()))
+        Watched(entry, client, side_client=client, shared=Shared(availability, breakers.of(entry.name), Meter()))
         for entry in config.backends
     ]
     listing = Listing({"m": [Served(backend, "m") for backend in made]})

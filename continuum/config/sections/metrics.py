@@ -37,3 +37,13 @@ class Metrics(Section, reload=Reload.GRADUAL):
     auth: MetricsAuth = defaults_of(MetricsAuth)
     cardinality_limit: CardinalityLimit = defaults_of(CardinalityLimit)
     otlp: Otlp | None = Field(default=None, description="Send them to a collector too.")
+
+    @classmethod
+    def cross_faults(cls, given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
+        endpoint = given.get("endpoint")
+        if isinstance(endpoint, str) and (endpoint in _TAKEN or endpoint.startswith(_TAKEN_BELOW)):
+            yield ("endpoint",), "is answered otherwise: take a path of its own, as /metrics"
+
+
+_TAKEN = frozenset({"/", "/health", "/healthz", "/ready", "/openapi.json", "/admin"})
+_TAKEN_BELOW = ("/v1/", "/v1beta/", "/admin/")

@@ -14,7 +14,6 @@ from continuum.http.admin.faults import refusal
 from continuum.http.admin.ground import Ground
 from continuum.http.admin.request import Request
 from continuum.http.exchange import ClientLeft
-from continuum.runtime.statistics import Asked
 
 if TYPE_CHECKING:
     from hypercorn.typing import HTTPScope
@@ -37,22 +36,6 @@ class AdminApi:
     def owns(scope: HTTPScope) -> bool:
         """Is it for this to answer? Also where there is nothing at the path."""
         return is_admin(scope)
-
-    def count(self, exchange: Exchange) -> None:
-        """Count a call that is over."""
-        reply = exchange.reply
-        total, ttft = exchange.times()
-        self._ground.statistics.record(
-            Asked(
-                failed=exchange.status >= 400 or exchange.interrupted,
-                backend=reply.backend if reply is not None else None,
-                model=reply.model if reply is not None else None,
-                key=exchange.principal.key_id,
-                total=total,
-                ttft=ttft if reply is not None else None,
-                usage=reply.usage if reply is not None else None,
-            )
-        )
 
     async def begin(self) -> None:
         """Have the token that callers show. What keeps it from being written is told, and keeps the API shut."""

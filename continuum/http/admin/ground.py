@@ -14,7 +14,6 @@ from continuum.config.view import ADMIN_SECTIONS, masked
 from continuum.errors import InvalidSection, SectionNotFound, VersionConflict
 from continuum.http.admin.audit import Audit
 from continuum.http.admin.door import Door
-from continuum.runtime.statistics import Statistics
 from continuum.storage.admin_token import AdminToken
 from continuum.storage.folder import state_folder
 
@@ -56,7 +55,6 @@ class Ground:
         self.folder = state_folder(instance.config.storage.dir, os.environ)
         self.token = AdminToken(self.folder)
         self.audit = Audit(self.folder / "audit.jsonl")
-        self.statistics = Statistics()
         self.staged: Staged | None = None
         self._door: Door | None = None
         self._judged_by: tuple[Server, Admin] | None = None

@@ -34,7 +34,7 @@ _SSE: Headers = [
 async def stats(ground: Ground, request: Request) -> Stats:
     """What was asked since the start."""
     del request
-    counted = ground.statistics
+    counted = ground.instance.accounts.statistics
     return {
         "since": iso(counted.since),
         "totals": _usage(counted.totals),
