@@ -1,14 +1,16 @@
 """Files that are watched: says when one of them is another than before, however its writer goes about it.
 
 Events of the file system bring the news at once; a look twice a second catches what they miss (network file systems,
-folders that are not there yet). Looks at names, sizes and times, never into a file.
+folders that are not there yet). Looks at names, sizes and times, never into a file. One thread does both: trio's tasks
+are woken by a change alone.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +24,13 @@ _log = logging.getLogger("continuum.config")
 LOOK_EVERY: Final = 0.5
 SETTLED_AFTER: Final = 0.05
 """A file that has not changed for so long is written."""
-_STEP: Final = 50
+_STEP: Final = 100
 """Milliseconds between two looks for events, and in which several count as one."""
 _LONGEST_SETTLING: Final = 0.4
 """One that never rests is read all the same: who watches it waits."""
 
 Stamp = tuple[str, int, int, int] | None
+Files = Callable[[], Collection[Path]]
 
 
 def stamp(path: Path) -> Stamp:
@@ -40,75 +43,80 @@ def stamp(path: Path) -> Stamp:
     return str(real), found.st_ino, found.st_size, found.st_mtime_ns
 
 
-async def watch(files: Callable[[], Collection[Path]], changed: Callable[[set[Path]], Awaitable[None]]) -> None:
-    """Call `changed` with those of `files` (asked for anew each time) that are others than they were. Never returns.
+async def watch(files: Files, changed: Callable[[set[Path]], Awaitable[None]]) -> None:
+    """Call `changed` with those of `files` (asked for anew each time, in a thread) that are others than they were.
+    Never returns.
 
     A file that is written meanwhile is told once it rests; so is one that has gone, or come. At first all are told:
     they may have changed since somebody read them.
     """
-    bell, seen = _Bell(), dict[Path, Stamp]()
-    async with trio.open_nursery() as nursery:
-        listening, folders = trio.CancelScope(), set[Path]()
-        bell.ring()
-        while True:
-            wanted = await trio.to_thread.run_sync(_folders, files())
-            if wanted != folders:
-                listening.cancel()
-                listening, folders = trio.CancelScope(), wanted
-                nursery.start_soon(_listen, wanted, bell, listening)
-            await bell.rung(LOOK_EVERY)
-            now = await _settled(files)
-            different = {path for path in {*seen, *now} if seen.get(path) != now.get(path)}
-            seen = now
-            if different:
-                await changed(different)
+    seen = dict[Path, Stamp]()
+    while True:
+        await _change(files, seen)
+        now = await _settled(files)
+        different = {path for path in {*seen, *now} if seen.get(path) != now.get(path)}
+        seen = now
+        if different:
+            await changed(different)
 
 
-class _Bell:
-    def __init__(self) -> None:
-        self._event = trio.Event()
-
-    def ring(self) -> None:
-        self._event.set()
-
-    async def rung(self, within: float) -> None:
-        with trio.move_on_after(within):
-            await self._event.wait()
-        self._event = trio.Event()
-
-
-async def _listen(folders: Collection[Path], bell: _Bell, scope: trio.CancelScope) -> None:
-    """Ring at each event in one of the folders. Where there can be none, the regular look remains."""
+async def _change(files: Files, seen: Mapping[Path, Stamp]) -> None:
+    """Return once the files' stamps are not these."""
     stop = threading.Event()
 
-    def hear() -> None:
-        try:
-            for _ in watchfiles.watch(
-                *folders, recursive=False, step=_STEP, debounce=_STEP, stop_event=stop, raise_interrupt=False
-            ):
-                trio.from_thread.run_sync(bell.ring)
-        except (OSError, RuntimeError) as fault:  # no watches left, a folder gone, or nobody there any more
-            _log.debug("no events from the file system: %s", fault)
+    def look() -> None:
+        with closing(_occasions(_folders(files()), stop)) as occasions:
+            for _ in occasions:
+                if _stamps(files()) != seen:
+                    return
 
     try:
-        with scope:
-            await trio.to_thread.run_sync(hear, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(look, abandon_on_cancel=True)
     finally:
         stop.set()  # the thread ends within a step
 
 
-async def _settled(files: Callable[[], Collection[Path]]) -> dict[Path, Stamp]:
-    now = await _stamps(files())
+def _occasions(folders: Collection[Path], stop: threading.Event) -> Generator[None]:
+    """When to look: at once, at each event in one of the folders, and every LOOK_EVERY beside; until `stop`."""
+    yield
+    try:
+        for _ in _events(folders, stop) if folders else ():
+            yield
+    except (OSError, RuntimeError) as fault:  # no watches left, or a folder is gone meanwhile
+        _log.debug("no events from the file system: %s", fault)
+    while not stop.wait(LOOK_EVERY):
+        yield
+
+
+def _events(folders: Collection[Path], stop: threading.Event) -> Generator[object]:
+    return watchfiles.watch(
+        *folders,
+        watch_filter=None,
+        recursive=False,
+        step=_STEP,
+        debounce=_STEP,
+        rust_timeout=round(LOOK_EVERY * 1000),
+        yield_on_timeout=True,
+        stop_event=stop,
+        raise_interrupt=False,
+    )
+
+
+async def _settled(files: Files) -> dict[Path, Stamp]:
+    def stamps() -> dict[Path, Stamp]:
+        return _stamps(files())
+
+    now = await trio.to_thread.run_sync(stamps)
     for _ in range(round(_LONGEST_SETTLING / SETTLED_AFTER)):
         await trio.sleep(SETTLED_AFTER)
-        before, now = now, await _stamps(files())
+        before, now = now, await trio.to_thread.run_sync(stamps)
         if now == before:
             break
     return now
 
 
-async def _stamps(files: Collection[Path]) -> dict[Path, Stamp]:
-    return await trio.to_thread.run_sync(lambda: {path: stamp(path) for path in files})
+def _stamps(files: Collection[Path]) -> dict[Path, Stamp]:
+    return {path: stamp(path) for path in files}
 
 
 def _folders(files: Iterable[Path]) -> set[Path]:
