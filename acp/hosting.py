@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -41,8 +42,9 @@ _GRACE_UNTIL_LOADED: Final = 3.0  # seconds; with no session there is no turn th
 class Hosting:
     """Loads once, when asked to `begin`. A failure is told to every session request and does not end the process."""
 
-    def __init__(self, load: Source, open_host: OpenHost | None = None) -> None:
+    def __init__(self, load: Source, open_host: OpenHost | None = None, *, owns_process: bool = False) -> None:
         self._load = load
+        self._owns_process = owns_process
         self._open_host = open_host
         self._sessions: SessionTable | None = None
         self._fault = ""
@@ -118,7 +120,9 @@ class Hosting:
         kind: type[Settings] = load_target("continuum.acp.session:Settings")
         load_target("continuum.acp.sessions:open_sessions")
         settings = kind.of(store.config.acp)
-        open_host: OpenHost = self._open_host or load_target("continuum.runtime:open_instance")
+        open_host: OpenHost = self._open_host or partial(
+            load_target("continuum.runtime:open_instance"), owns_process=self._owns_process
+        )
         return store, settings, open_host
 
     def _give_up(self, error: Exception) -> None:

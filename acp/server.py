@@ -44,8 +44,8 @@ def main(*, in_fd: int, out_fd: int, load: Source, greeting: Greeting = NOT_GREE
     """
     deadline = _Deadline()
     try:
-        run = partial(serve, in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting, leave_within=deadline.set)
-        return trio.run(run)
+        serving = partial(serve, in_fd=in_fd, out_fd=out_fd, load=load, greeting=greeting)
+        return trio.run(partial(serving, leave_within=deadline.set, owns_process=True))
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 (the outermost frame: a fault of ours is logged whole and ends with code 1)
@@ -83,17 +83,18 @@ async def serve(
     open_host: OpenHost | None = None,
     greeting: Greeting = NOT_GREETED,
     leave_within: LeaveWithin | None = None,
+    owns_process: bool = False,
 ) -> int:
     """Serve one client until it leaves; the exit code.
 
     load: makes the configuration, or its store where it is live; called once, in a thread, after `initialize` was
     answered. open_host: how an instance comes from it, continuum.runtime.open_instance by default. leave_within: is
-    told, once the client has left, in how many seconds all must be over, and the exit code. The descriptors are
-    borrowed.
+    told, once the client has left, in how many seconds all must be over, and the exit code. owns_process: logging
+    follows the configuration, too. The descriptors are borrowed.
     """
     transport = StdioTransport(in_fd, out_fd, unread=greeting.unread)
     try:
-        process = _Process(transport, Hosting(load, open_host), greeting, leave_within)
+        process = _Process(transport, Hosting(load, open_host, owns_process=owns_process), greeting, leave_within)
         return await process.run()
     finally:
         transport.close()

@@ -50,7 +50,7 @@ def _fetch_embedded(*, asked: bool) -> None:
 
 
 async def _serve(setup: Setup, listeners: list[Listener]) -> None:
-    async with open_instance(setup.store, owns_process=True) as instance:
+    async with open_instance(setup.store, owns_process=True, heeds_hangups=True) as instance:
 
         def announce() -> None:
             for listener in listeners:

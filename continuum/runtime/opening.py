@@ -26,10 +26,12 @@ __all__ = ["open_instance"]
 
 
 @asynccontextmanager
-async def open_instance(source: Config | ConfigStore, *, owns_process: bool = False) -> AsyncGenerator[Instance]:
+async def open_instance(
+    source: Config | ConfigStore, *, owns_process: bool = False, heeds_hangups: bool = False
+) -> AsyncGenerator[Instance]:
     """The instance at work, once each server whose models are not configured was asked (for a bounded time);
-    leaving ends all it started, the store's part included. owns_process: this is the program, not a guest in one: it
-    reloads on SIGHUP, and its logging follows the configuration (which `log.configure` set up).
+    leaving ends all it started, the store's part included. owns_process: this is the program, not a guest in one:
+    its logging follows the configuration (which `log.configure` set up). heeds_hangups: it reloads on SIGHUP.
 
     Raises ConfigError for a file of client keys that cannot be used.
     """
@@ -39,7 +41,7 @@ async def open_instance(source: Config | ConfigStore, *, owns_process: bool = Fa
             prompts = await trio.to_thread.run_sync(Prompts, store.config.global_prompts, store.beside)
             instance = Instance(store, pool, keys, prompts, owns_process=owns_process)
             store.prepare_with(Reloader(instance).prepare)
-            with open_hangups(wanted=owns_process) as hangups:
+            with open_hangups(wanted=heeds_hangups) as hangups:
                 async with open_tasks(partial(keep_up, instance, hangups)):
                     await pool.catalog.first_look()
                     yield instance
