@@ -16,14 +16,14 @@ import click
 import trio
 
 from continuum.backends.pool import open_pool
-from continuum.config import Config, client_keys, from_mapping, json_schema, markdown, masked, warnings
+from continuum.config import Config, client_keys, from_mapping, json_schema, markdown, masked
 from continuum.config.codec import dump
 from continuum.errors import ConfigError, ConfigProblem
 from continuum.runtime import Setup, discover, outline, set_up
 
 from .choosing import chooses_configuration
 from .output import print_json
-from .setting_up import choice, table
+from .setting_up import choice, doubts, table
 from .shapes import config_fault
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _checked(setup: Setup | None, faults: Sequence[ConfigProblem]) -> Checked:
         "file": str(setup.file) if setup is not None and setup.file is not None else None,
         "backends": len(setup.config.backends) if setup is not None else 0,
         "problems": [config_fault(each) for each in faults],
-        "warnings": [config_fault(each) for each in warnings(setup.config)] if setup is not None else [],
+        "warnings": [config_fault(each) for each in doubts(setup)] if setup is not None else [],
     }
 
 
@@ -158,7 +158,7 @@ def _tell(setup: Setup | None, faults: Sequence[ConfigProblem]) -> None:
         return
     for line in table(setup.discovery):
         click.echo(line, err=True)
-    for warning in warnings(setup.config):
+    for warning in doubts(setup):
         click.echo(f"warning: {warning}", err=True)
     count = len(setup.config.backends)
     click.echo(f"ok: {_source(setup)} ({count} {'backend' if count == 1 else 'backends'})")

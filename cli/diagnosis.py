@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import trio
 
-from continuum.config import client_keys, warnings
+from continuum.config import client_keys
 from continuum.config.files import sought
 from continuum.errors import ConfigError
 from continuum.runtime import set_up
@@ -18,7 +18,7 @@ from continuum.version import VERSION
 
 from .examining import as_json, examine
 from .progress import with_progress
-from .setting_up import choice
+from .setting_up import choice, doubts
 from .shapes import config_fault
 from .surroundings import embedded_model, loopback, storage, variables
 
@@ -59,7 +59,7 @@ def diagnose(options: Options, patience: float) -> Report:
             "file": file,
             "sought": places,
             "problems": [config_fault(each) for each in faults],
-            "warnings": [config_fault(each) for each in warnings(setup.config)] if setup else [],
+            "warnings": [config_fault(each) for each in doubts(setup)] if setup else [],
         },
         "environment": list(variables(os.environ, file)),
         "loopback": servers,

@@ -7,16 +7,18 @@ import os
 from typing import TYPE_CHECKING
 
 from continuum.config import Logging, overlay, warnings
+from continuum.prompts import unreadable
 from continuum.runtime import Choice, Setup, log, rows, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from continuum.errors import ConfigProblem
     from continuum.runtime import Discovery
 
     from .options import Options
 
-__all__ = ["choice", "set_up_to_look", "set_up_with_logging", "table"]
+__all__ = ["choice", "doubts", "set_up_to_look", "set_up_with_logging", "table"]
 
 _KEYS = {"bind": ("--bind", "server.bind_address"), "log_level": ("--log-level", "logging.level")}
 _log = logging.getLogger("continuum.config")
@@ -41,6 +43,11 @@ def set_up_with_logging(options: Options, *, keep: bool = False) -> Setup:
     for warning in warnings(setup.config):
         _log.warning("%s", warning)
     return setup
+
+
+def doubts(setup: Setup) -> list[ConfigProblem]:
+    """What is legal and probably not meant, and prompt files that cannot be read."""
+    return [*warnings(setup.config), *unreadable(setup.config.global_prompts, setup.store.beside)]
 
 
 def set_up_to_look(options: Options) -> Setup:

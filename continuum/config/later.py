@@ -6,7 +6,6 @@ Whoever builds a mechanism strikes its row.
 _LATER = """
 server.workers
 server.header_timeout
-logging.log_prompts
 rate_limiting.storage
 files
 metrics.otlp

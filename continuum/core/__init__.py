@@ -3,6 +3,7 @@
 from continuum.chat import Operation
 from continuum.core.access import ANONYMOUS, Access, Entry, KeyTable, Principal, entry_of
 from continuum.core.call import Call
+from continuum.core.contents import Contents
 from continuum.core.ending import Accounts, Ending
 from continuum.core.engine import Engine
 from continuum.core.fallback import Fallen
@@ -15,6 +16,7 @@ __all__ = [
     "Access",
     "Accounts",
     "Call",
+    "Contents",
     "Ending",
     "Engine",
     "Entry",

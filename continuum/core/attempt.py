@@ -55,6 +55,7 @@ class Attempt:
         self._response: UpstreamResponse | None = None
         self._stream: UpstreamStream | None = None
         self._usage: Usage | None = None
+        self._said: bytes | None = None
         self._open = False
         self._server_held = False
         self._base = ""
@@ -114,6 +115,8 @@ class Attempt:
         if not self._open:
             return
         self._open = False
+        if self._call.record is not None and self._response is not None and self._dialect.streams:
+            self._call.record.answered(self.backend.name, self._said)
         whole = self.body is not None or self._unfolded or (self._stream is not None and self._stream.complete)
         self.abandoned = error is None and not whole
         try:
@@ -192,6 +195,8 @@ class Attempt:
         streamed = call.stream or (provider.always_stream and dialect.streams)
         body = call.render(dialect, model=self._upstream_model, stream=streamed, prompt=self._prompt)
         path = provider.target(provider.paths[call.operation], self._upstream_model, self.backend.config)
+        if call.record is not None:
+            call.record.asked(self.backend.name, body)
         self._key = self.backend.keys.take(trio.current_time())
         self._response = response = await self.backend.send(self._base, path, body, self._key)
         if response.status != 200:
@@ -220,6 +225,8 @@ class Attempt:
                 raise stream.failed
             by = min(trio.current_time() + gap, self._patience.whole_by)
             if frames := stream.feed(await self._within(by, response.receive, "the backend stopped sending")):
+                if self._call.record is not None:
+                    self._call.record.heard(frames)
                 return frames
         return []
 
@@ -242,7 +249,7 @@ class Attempt:
     async def _read(self, view: Callable[[bytes], T]) -> tuple[bytes, T]:
         response = self._response
         assert response is not None, "only after the head is here"  # noqa: S101 - for the type checker
-        body = await response.read()
+        body = self._said = await response.read()
         return body, view(body)
 
     async def _unfold(self) -> None:

@@ -15,6 +15,7 @@ from continuum.errors import Unsupported
 if TYPE_CHECKING:
     from continuum.chat import ChatRequest, GlobalPrompt
     from continuum.core.access import Principal
+    from continuum.core.contents import Record
     from continuum.dialects.openai_chat import Envelope
 
 __all__ = ["Call"]
@@ -26,7 +27,8 @@ class Call:
     It holds either a client's body (`envelope`, sent on as it is where the backend speaks the client's dialect)
     or a `request` of our own making. show_usage: whether a streamed answer shows usage to the caller.
     affinity: what calls of one session have in common, where they say so. principal: who asks. client: the address
-    asked from; None where there is none, as in a session on stdio. timeout: seconds that the caller gives it.
+    asked from; None where there is none, as in a session on stdio. timeout: seconds that the caller gives it. record:
+    where what is said is to be logged.
     """
 
     __slots__ = (
@@ -37,6 +39,7 @@ class Call:
         "model",
         "operation",
         "principal",
+        "record",
         "request",
         "request_id",
         "show_usage",
@@ -72,6 +75,7 @@ class Call:
         self.principal = principal
         self.client = client
         self.timeout = timeout
+        self.record: Record | None = None
 
     @classmethod
     def of_chat(cls, request: ChatRequest, *, request_id: str, affinity: str | None = None) -> Call:

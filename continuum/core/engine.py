@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from continuum.chat import Operation
+from continuum.core.contents import Contents
 from continuum.core.ending import Ending
 from continuum.core.fallback import Chains, Fallen
 from continuum.core.patience import Patience
@@ -34,7 +35,8 @@ __all__ = ["Engine"]
 
 class Engine:
     """Answers calls with the backends of one pool. limits: what callers, models and backends may use. prompts: what is
-    put into chats. accounts: who is told of each call. follows: whose retries it goes on with.
+    put into chats. accounts: who is told of each call. contents: what of them is logged. follows: whose retries and
+    contents it goes on with.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Engine:
         self._prompts = prompts
         self._aliases = config.routing.aliases
         self._accounts = accounts
+        self.contents: Contents = Contents(wanted=config.logging.log_prompts) if follows is None else follows.contents
         self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
@@ -61,6 +64,7 @@ class Engine:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""
         began = trio.current_time()
         self._accounts.begin()
+        call.record = self.contents.record(call.request_id)
         try:
             ticket = await self._limits.admit(call, self._longest_prompt(call))
             try:

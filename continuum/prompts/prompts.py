@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from continuum.chat import GlobalPrompt
-from continuum.errors import ContinuumError
+from continuum.errors import ConfigError, ConfigProblem, ContinuumError
 from continuum.prompts.folder import folder_of
 from continuum.prompts.sources import named_files, sources
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from continuum.config import GlobalPrompts
     from continuum.prompts.sources import Source
 
-__all__ = ["Prompts", "Reading"]
+__all__ = ["Prompts", "Reading", "unreadable"]
 
 _log = logging.getLogger("continuum.prompts")
 
@@ -37,8 +37,29 @@ class Reading:
 
     order: int
     texts: Mapping[str, str]
-    faults: Mapping[str, ContinuumError]
+    faults: Mapping[str, str]
     paths: Mapping[str, str]
+
+
+def read_files(section: GlobalPrompts, beside: Path, order: int = 0) -> Reading:
+    """What the files of a section hold now. Blocking."""
+    folder = folder_of(section, beside)
+    texts, faults, paths = dict[str, str](), dict[str, str](), dict[str, str]()
+    for name in named_files(section):
+        try:
+            found = folder.read(name)
+        except ContinuumError as fault:
+            faults[name] = fault.problems[0].rule if isinstance(fault, ConfigError) else fault.message
+        else:
+            texts[name], paths[name] = found.content, found.path
+    return Reading(order, texts, faults, paths)
+
+
+def unreadable(section: GlobalPrompts, beside: Path) -> list[ConfigProblem]:
+    """One for each key whose file cannot be read now. beside: the folder of the configuration. Blocking."""
+    faults = read_files(section, beside).faults
+    named = ((each.key, each.file) for each in sources(section) if each.file is not None)
+    return [ConfigProblem(faults[file], key, shown=f'"{file}"') for key, file in named if file in faults]
 
 
 class Prompts:
@@ -83,17 +104,8 @@ class Prompts:
 
     def read(self, section: GlobalPrompts | None = None) -> Reading:
         """What the files of a section hold now, by default of the one in force. Blocking; touches nothing of ours."""
-        section = section or self._section
-        order, folder = next(self._orders), folder_of(section, self._beside)
-        texts, faults, paths = dict[str, str](), dict[str, ContinuumError](), dict[str, str]()
-        for name in named_files(section):
-            try:
-                found = folder.read(name)
-            except ContinuumError as fault:
-                faults[name] = fault
-            else:
-                texts[name], paths[name] = found.content, found.path
-        return Reading(order, texts, faults, paths)
+        section, order = section or self._section, next(self._orders)
+        return read_files(section, self._beside, order)
 
     def retune(self, section: GlobalPrompts, reading: Reading) -> None:
         """Go by another section."""
@@ -113,7 +125,7 @@ class Prompts:
             if name in wanted and name not in self._told and self._is_news(name, reading):
                 self._told.add(name)
                 then = "its last text stays in force" if name in self._held else "it adds nothing"
-                _log.warning("the prompt file %s cannot be used (%s): %s", name, fault.message, then)
+                _log.warning("the prompt file %s cannot be used (%s): %s", name, fault, then)
         self._held = {name: held for name, held in self._held.items() if name in wanted}
         self._told &= wanted
         self._arrange()

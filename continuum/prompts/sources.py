@@ -20,6 +20,12 @@ class Source(NamedTuple):
     text: str | None
     file: str | None
 
+    @property
+    def key(self) -> str:
+        """Where the section names its file, in full."""
+        place = "default_file" if self.kind == "default" else f"{self.kind}s.{self.id}.prompt_file"
+        return f"global_prompts.{place}"
+
 
 def sources(section: GlobalPrompts) -> Iterator[Source]:
     """Every prompt there is: the default, those of backends, those of models."""

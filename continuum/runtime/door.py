@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
-    from continuum.core import Call, Engine, Reply
+    from continuum.core import Call, Contents, Engine, Reply
     from continuum.resilience.retry import Retries
 
 __all__ = ["Door"]
@@ -53,6 +53,11 @@ class Door:
     def retries(self) -> Retries:
         """Of all engines."""
         return self._room.engine.retries
+
+    @property
+    def contents(self) -> Contents:
+        """Of all engines."""
+        return self._room.engine.contents
 
     async def open(self, call: Call) -> Reply:
         """The reply, once its first content or the whole of it is here. Raises ContinuumError."""

@@ -47,6 +47,13 @@ def _logging(instance: Instance, config: Config) -> Step:
     return Step(*log.prepare(config.logging))
 
 
+def _contents(instance: Instance, config: Config) -> Step:
+    def swap() -> None:
+        instance.engine.contents.wanted = config.logging.log_prompts
+
+    return Step(swap)
+
+
 def _access(instance: Instance, config: Config) -> Step:
     return Step(instance.keys.prepare(config))
 
@@ -87,6 +94,7 @@ def _metrics(instance: Instance, config: Config) -> Step:
 
 PARTS: tuple[Part, ...] = (
     Part(("logging",), _logging),
+    Part(("logging",), _contents),
     Part(("api_keys",), _access),
     Part(("rate_limiting",), _limits),
     Part(("global_prompts",), _prompts),

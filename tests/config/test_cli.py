@@ -46,6 +46,19 @@ def test_check(home: Path) -> None:
     assert "warning: routing.rules.0.backends.0: there is no backend 'gone'\n" in result.stderr
 
 
+def test_check_tells_prompt_files_that_cannot_be_read(home: Path) -> None:
+    models = "{m: {prompt_file: there.md}, n: {prompt_file: latin.md}}"
+    (home / "c.yaml").write_text(f"global_prompts: {{default_file: gone.md, models: {models}}}\n")
+    (home / "there.md").write_text("x")
+    (home / "latin.md").write_bytes(b"\xe9")
+    result = run("check", "c.yaml")
+    assert result.exit_code == 0
+    assert [each for each in result.stderr.splitlines() if each.startswith("warning")] == [
+        'warning: global_prompts.default_file: there is no such prompt file (got "gone.md")',
+        'warning: global_prompts.models.n.prompt_file: is not UTF-8 text (got "latin.md")',
+    ]
+
+
 def test_check_without_a_file(home: Path) -> None:
     assert not list(home.iterdir())
     result = run("check")

@@ -17,4 +17,6 @@ class Logging(Section, reload=Reload.IMMEDIATE):
     access: bool = Field(default=True, description="One line for each request.")
     format: Literal["text", "json"] = Field(default="text", description="Lines for people, or one JSON object a line.")
     file: Word | None = Field(default=None, description="File to append to; absent: stderr.")
-    log_prompts: bool = Field(default=False, description="Whether prompts and answers may be logged.")
+    log_prompts: bool = Field(
+        default=False, description="Prompts as they are sent, and answers: a line each, at level info."
+    )

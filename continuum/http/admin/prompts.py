@@ -84,6 +84,6 @@ async def reload(ground: Ground, request: Request) -> PromptsReloaded:
         "success": not reading.faults,
         "reloaded_count": count,
         "reloaded": reloaded,
-        "errors": [{"path": path, "message": fault.message} for path, fault in reading.faults.items()],
+        "errors": [{"path": path, "message": fault} for path, fault in reading.faults.items()],
         "message": f"Successfully reloaded {count} prompt file(s)",
     }
