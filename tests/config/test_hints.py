@@ -65,7 +65,7 @@ def test_a_key_that_is_marked_is_there(path: tuple[str, ...]) -> None:
 
 OTHERS: dict[str, object] = {
     "server.header_timeout": "16s",
-    "global_prompts": {"default": "x"},
+    "metrics.otlp": {"endpoint": "http://h"},
     "storage.url": "redis://h",
     "tracing": {"otlp": {"endpoint": "http://h"}},
 }
