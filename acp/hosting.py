@@ -36,7 +36,8 @@ _log: Final = logging.getLogger("continuum.acp")
 
 _UNUSABLE: Final = 1
 _CONFIG_FAULT: Final = 2
-_GRACE_UNTIL_LOADED: Final = 3.0  # seconds; with no session there is no turn that could need more
+_GRACE_UNTIL_LOADED: Final = 15.0
+"""Seconds. No turn runs yet, and what a pipeline has asked for is answered even where a cold disk makes that slow."""
 
 
 class Hosting:

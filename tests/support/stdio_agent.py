@@ -70,12 +70,16 @@ class Agent:
 
     async def answer(self, ident: int | str) -> Json:
         """The answer of that id; what comes before it is in `seen`."""
-        while True:
-            message = next((each for each in self.seen if each.get("id") == ident and "method" not in each), None)
-            if message is not None:
-                self.seen.remove(message)
-                return message
-            await self.receive()
+
+        def answers(message: Json) -> bool:
+            return message.get("id") == ident and "method" not in message
+
+        message = next(filter(answers, self.seen), None)
+        while message is None:
+            message = await self.receive()
+            message = message if answers(message) else None
+        self.seen.remove(message)
+        return message
 
     async def call(self, ident: int | str, method: str, **params: Any) -> Json:
         """A request and its answer."""
@@ -164,9 +168,11 @@ async def open_agent(
     folder: Path,
     *backends: Json,
     environment: Mapping[str, str] | None = None,
+    quiet: bool = True,
     **sections: Any,
 ) -> AsyncGenerator[Agent]:
-    """The command at work; after the block its input ends, and it must leave with 0 and a silent stderr.
+    """The command at work; after the block its input ends, and it must leave with 0 and, if it is to be quiet, an empty
+    stderr, which is a file in the folder.
 
     sections: of the configuration. environment: the whole of it, where it is not ours.
     """
@@ -186,7 +192,7 @@ async def open_agent(
                 await agent.hang_up()
             assert await process.wait() == 0
             stderr.seek(0)
-            assert stderr.read().decode() == ""
+            assert not quiet or stderr.read().decode() == ""
         finally:
             if process.returncode is None:
                 process.kill()
