@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Row] = MappingProxyType(
         "models": Row("continuum.cli.models", "models", "List the models there are, and who serves each."),
         "backends": Row("continuum.cli.backends", "backends", "List the backends, or ask each for a sign of life."),
         "doctor": Row("continuum.cli.doctor", "doctor", "Say what was found, what is wrong, and how to mend it."),
-        "admin": Row("continuum.cli.admin", "admin", "Change a running router: sections, versions, backends."),
+        "admin": Row("continuum.cli.admin", "admin", "Change a running router: sections, versions, backends, keys."),
         "config": Row("continuum.cli.config", "config", "Write, check, show or describe the configuration."),
         "completion": Row("continuum.cli.completion", "completion", "Print what makes a shell complete commands."),
     }

@@ -21,7 +21,8 @@ Written by `scripts/generate.py` from the code. `continuum COMMAND --help` says 
 
 Exit status: 0 when all is well, 1 when something failed, 2 for a configuration or a command line that cannot be used. \
 Tables are drawn on a terminal; into a pipe, and with `NO_COLOR` set, they are aligned text. What takes over a second \
-is told on stderr. Keys are never printed.
+is told on stderr. Keys are never printed, but one that `admin keys` \
+has just made.
 """
 _SHAPES: Mapping[str, type] = {
     "doctor": Report,

@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from in_process import Served, served
@@ -22,6 +23,13 @@ def router(tmp_path: Path) -> Generator[Served]:
         yield running
 
 
+class Said(NamedTuple):
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
 class Shell:
     """The command line, in this process: what it prints on both pipes."""
 
@@ -30,13 +38,17 @@ class Shell:
         self._capsys = capsys
 
     def __call__(self, *arguments: str, status: int = 0, url: str = "") -> str:
+        said = self.pipes(*arguments, status=status, url=url)
+        return said.stdout + said.stderr
+
+    def pipes(self, *arguments: str, status: int = 0, url: str = "") -> Said:
         line = ["--config", str(self.router.file), "admin", "--url", url or self.router.url, *arguments]
         with pytest.raises(SystemExit) as ended:
             run(line)
         said = self._capsys.readouterr()
         assert (ended.value.code or 0) == status, said.out + said.err
         assert KEY not in said.out + said.err
-        return said.out + said.err
+        return Said(said.out, said.err)
 
 
 @pytest.fixture
@@ -69,6 +81,78 @@ def test_a_working_day(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "removed successfully" in shell("backend", "rm", "beta", "--force")
     answer: Any = json.loads(shell("--json", "history"))
     assert answer["current_version"] == 8
+
+
+SECRET = re.compile(r"sk-[A-Za-z0-9]{43}\n")
+
+
+def test_keys_from_their_making_to_their_end(shell: Shell) -> None:
+    assert "make one: continuum admin keys add" in shell("keys", "list")
+    made = shell.pipes(
+        "keys",
+        "add",
+        "ann",
+        "--name",
+        "Ann",
+        "--user",
+        "u1",
+        "--organization",
+        "lab",
+        "--scope",
+        "read",
+        "--scope",
+        "write",
+        "--model",
+        "gpt-*",
+        "--model",
+        "m",
+        "--rate-limit",
+        "60",
+        "--tokens-per-minute",
+        "9000",
+        "--expires",
+        "2999-01-01",
+    )
+    assert SECRET.fullmatch(made.stdout), "so that KEY=$(continuum admin keys add …) holds it"
+    assert made.stderr == "Key 'ann' created: its secret is shown this once; keep it now\n"
+    listed = shell("keys", "list")
+    assert made.stdout.strip() not in listed
+    heads, row = listed.splitlines()
+    assert re.split(r"  +", heads) == ["ID", "SOURCE", "KEY", "STATE", "MODELS", "LIMITS", "LAST USED"]
+    assert re.split(r"  +", row) == [
+        "ann",
+        "storage",
+        f"sk-***{made.stdout.strip()[-4:]}",
+        "until 2999-01-01T00:00:00Z",
+        "gpt-*, m",
+        "60 requests/min, 9000 tokens/min",
+        "-",
+    ]
+    turned = shell.pipes("keys", "rotate", "ann", "--grace", "1h")
+    assert SECRET.fullmatch(turned.stdout)
+    assert turned.stdout != made.stdout
+    assert "its new secret is shown this once; keep it now" in turned.stderr
+    assert re.search(r"the key until now is accepted until \d{4}-", turned.stderr)
+    assert "accepted until" not in shell.pipes("keys", "rotate", "ann").stderr
+    assert shell("keys", "disable", "ann") == "Key 'ann' disabled\n"
+    assert "  disabled  " in shell("keys", "list")
+    assert shell("keys", "enable", "ann") == "Key 'ann' enabled\n"
+    answer: Any = json.loads(shell("--json", "keys", "add", "--expires", "2020-01-01"))
+    assert set(answer) == {"success", "message", "key", "secret"}
+    assert "  expired  " in shell("keys", "list")
+    listing: Any = json.loads(shell("--json", "keys", "list"))
+    assert (listing["total"], [key["id"] for key in listing["keys"]]) == (2, ["ann", answer["key"]["id"]])
+    assert set(listing["keys"][0]["scopes"]) == {"read", "write"}
+    assert shell("keys", "rm", "ann") == "Key 'ann' removed successfully\n"
+    assert "KEY_NOT_FOUND: Key 'ann' not found" in shell("keys", "rm", "ann", status=1)
+    assert "rate_limit must be greater than 0" in shell("keys", "add", "--rate-limit", "0", status=1)
+
+
+def test_more_keys_than_a_page_holds(shell: Shell) -> None:
+    keys = [{"key": f"sk-configured-{number:05}", "id": f"c{number}"} for number in range(1001)]
+    shell("patch", "api_keys", json.dumps({"api_keys": keys}))
+    listing: Any = json.loads(shell("--json", "keys", "list"))
+    assert (listing["total"], listing["keys"][-1]["id"]) == (1001, "c1000")
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
