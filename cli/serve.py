@@ -58,7 +58,7 @@ async def _serve(setup: Setup, listeners: list[Listener]) -> None:
             _say_try(listeners[0].url, instance)
 
         app = App(instance)
-        await app.begin()
+        await instance.have_admin_token()
         await serve(app, setup.config.server, listeners, ready=announce)
 
 

@@ -1,4 +1,4 @@
-"""Continuum: one routing core for LLM backends, served over HTTP and as an ACP agent.
+"""Continuum: one routing core for LLM backends, served over HTTP, as an ACP agent, or inside another program.
 
 Public names are loaded when first used, so importing `continuum.acp` or `continuum.cli` costs nothing.
 """
@@ -9,27 +9,56 @@ from typing import TYPE_CHECKING
 from continuum.version import VERSION as __version__  # noqa: N811 - the name Python tools look for
 
 if TYPE_CHECKING:
-    from continuum.chat import ChatRequest, Message
-    from continuum.config import BackendConfig, BackendConfigBuilder, BackendType, Config, ConfigBuilder
-    from continuum.errors import ConfigError, ContinuumError
+    from continuum.chat import ChatRequest, ChatResponse, Event, Message
+    from continuum.config import (
+        BackendConfig,
+        BackendConfigBuilder,
+        BackendType,
+        BackendTypeConfig,
+        Config,
+        ConfigBuilder,
+        ConfigManager,
+        ConfigStore,
+    )
+    from continuum.errors import ConfigError, ContinuumError, RouterError
+    from continuum.router import ChatStream, ContinuumRouter, RouterBuilder
 
 __all__ = [
     "BackendConfig",
     "BackendConfigBuilder",
     "BackendType",
+    "BackendTypeConfig",
     "ChatRequest",
+    "ChatResponse",
+    "ChatStream",
     "Config",
     "ConfigBuilder",
     "ConfigError",
+    "ConfigManager",
+    "ConfigStore",
     "ContinuumError",
+    "ContinuumRouter",
+    "Event",
     "Message",
+    "RouterBuilder",
+    "RouterError",
     "__version__",
 ]
 
 _HOMES = {
-    "chat": ("ChatRequest", "Message"),
-    "config": ("BackendConfig", "BackendConfigBuilder", "BackendType", "Config", "ConfigBuilder"),
-    "errors": ("ConfigError", "ContinuumError"),
+    "chat": ("ChatRequest", "ChatResponse", "Event", "Message"),
+    "config": (
+        "BackendConfig",
+        "BackendConfigBuilder",
+        "BackendType",
+        "BackendTypeConfig",
+        "Config",
+        "ConfigBuilder",
+        "ConfigManager",
+        "ConfigStore",
+    ),
+    "errors": ("ConfigError", "ContinuumError", "RouterError"),
+    "router": ("ChatStream", "ContinuumRouter", "RouterBuilder"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

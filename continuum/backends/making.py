@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -9,24 +10,41 @@ from typing import TYPE_CHECKING
 from continuum.backends.backend import Backend
 from continuum.backends.client import UpstreamClient
 from continuum.backends.managed import ManagedServer
-from continuum.backends.transport import Contexts, Http1Transport, Origin, stock_transport
+from continuum.backends.transport import (
+    BroughtTransport,
+    Contexts,
+    Http1Transport,
+    Origin,
+    StockTransport,
+    stock_transport,
+)
 from continuum.config.url import PORT_FIELD
 from continuum.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from continuum.backends.backend import Shared
-    from continuum.backends.transport import Transport
+    from continuum.backends.transport import HttpClient, Transport
     from continuum.config import BackendConfig, Config
 
 __all__ = ["make_backend", "retunable"]
 
+_log = logging.getLogger("continuum.backends")
 
-def make_backend(number: int, config: Config, contexts: Contexts, shared: Shared) -> Backend:
-    """The backend of that number, connected to nothing yet. Raises ConfigError for certificates and
-    proxies that cannot be used.
+_THE_CLIENTS = ("tls", "proxy", "http2")
+"""Keys of a backend that say nothing where the host program brings the client."""
+
+
+def make_backend(
+    number: int, config: Config, contexts: Contexts, shared: Shared, client: HttpClient | None = None
+) -> Backend:
+    """The backend of that number, connected to nothing yet. client: what carries its requests, unless its server is
+    behind a unix socket. Raises ConfigError for certificates and proxies that cannot be used.
     """
     entry = config.backends[number]
-    calls, looks = _transports(number, entry, config, contexts)
+    if client is not None and Origin.of(_base(entry))[0].socket is None:
+        calls, looks = _brought(entry, config, client)
+    else:
+        calls, looks = _transports(number, entry, config, contexts)
     return Backend(
         entry,
         UpstreamClient(calls),
@@ -36,9 +54,24 @@ def make_backend(number: int, config: Config, contexts: Contexts, shared: Shared
     )
 
 
-def retunable(entry: BackendConfig) -> bool:
-    """Whether its transport takes other timeouts while it works: ours does, the stock one does not."""
-    return entry.proxy is None and not entry.http2
+def retunable(entry: BackendConfig, client: HttpClient | None = None) -> bool:
+    """Whether its transport takes other timeouts while it works: ours does, the stock one does not. How long a client
+    that was brought along keeps its connections is not ours to say.
+    """
+    return client is not None or (entry.proxy is None and not entry.http2)
+
+
+def _brought(entry: BackendConfig, config: Config, client: HttpClient) -> tuple[Transport, Transport]:
+    """The same for both: its pool is its owner's business."""
+    for key in _THE_CLIENTS:
+        if getattr(entry, key):
+            _log.warning("backend %s: %s has no effect, the HTTP client was given", entry.name, key)
+    transport = StockTransport(BroughtTransport(client), connect_timeout=config.timeouts.connection)
+    return transport, transport
+
+
+def _base(entry: BackendConfig) -> str:
+    return entry.base.replace(PORT_FIELD, "1")
 
 
 def _transports(number: int, entry: BackendConfig, config: Config, contexts: Contexts) -> tuple[Transport, Transport]:
@@ -62,7 +95,7 @@ def _transport(number: int, entry: BackendConfig, config: Config, contexts: Cont
         connect_timeout=times.connection,
         proxy=entry.proxy.reveal() if entry.proxy is not None else None,
         http2=entry.http2,
-        socket=Origin.of(entry.base.replace(PORT_FIELD, "1"))[0].socket,
+        socket=Origin.of(_base(entry))[0].socket,
     )
 
 

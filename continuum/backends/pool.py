@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from continuum.backends.backend import Availability, Shared
+from continuum.backends.backend import Availability, Backend, Shared
 from continuum.backends.catalog import Catalog
 from continuum.backends.health import HealthMonitor
 from continuum.backends.making import make_backend, retunable
 from continuum.backends.resident import Resident
 from continuum.backends.tasks import open_tasks
 from continuum.backends.transport import Contexts
+from continuum.errors import ConfigError, ConfigProblem
 from continuum.metrics import Meter
 from continuum.resilience.breaker import Breakers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from continuum.backends.backend import Backend
+    from continuum.backends.transport import HttpClient
     from continuum.config import BackendConfig, CircuitBreaker, Config, Retry
 
 __all__ = ["Pool", "open_pool"]
@@ -37,12 +38,22 @@ class Pool:
     meter: of what happens in the whole router.
     """
 
-    def __init__(self, config: Config, breakers: Breakers | None = None, *, watched: bool = True) -> None:
-        """Raises ConfigError for certificates and proxies that cannot be used."""
+    def __init__(
+        self,
+        config: Config,
+        breakers: Breakers | None = None,
+        *,
+        watched: bool = True,
+        client: HttpClient | None = None,
+    ) -> None:
+        """client: carries all requests but those to unix sockets. Raises ConfigError for certificates and proxies
+        that cannot be used, all of them at once.
+        """
         self.meter = Meter()
         self.availability = Availability()
         self.breakers = breakers or Breakers(config.circuit_breaker)
         self._contexts = Contexts()
+        self._client = client
         self._watched = watched
         self._config = config
         self.backends = list(self._made(config, {}).values())
@@ -156,14 +167,21 @@ class Pool:
         if any(getattr(backend.config, name) != getattr(entry, name) for name in hard):
             return False
         now, then = self._config.timeouts, config.timeouts
-        return retunable(entry) or (now.idle, now.connection) == (then.idle, then.connection)
+        return retunable(entry, self._client) or (now.idle, now.connection) == (then.idle, then.connection)
 
     def _made(self, config: Config, but: Mapping[str, Backend]) -> dict[str, Backend]:
-        return {
-            entry.name: make_backend(number, config, self._contexts, self._shared(entry.name))
-            for number, entry in enumerate(config.backends)
-            if entry.name not in but
-        }
+        made, problems = dict[str, Backend](), list[ConfigProblem]()
+        for number, entry in enumerate(config.backends):
+            if entry.name in but:
+                continue
+            shared = self._shared(entry.name)
+            try:
+                made[entry.name] = make_backend(number, config, self._contexts, shared, self._client)
+            except ConfigError as fault:
+                problems += fault.problems
+        if problems:
+            raise ConfigError(problems)
+        return made
 
     def _shared(self, backend: str) -> Shared:
         return Shared(self.availability, self.breakers.of(backend), self.meter)

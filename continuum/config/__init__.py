@@ -7,7 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from continuum.config.builder import BackendConfigBuilder, BackendType, ConfigBuilder
+    from continuum.config.builder import (
+        BackendConfigBuilder,
+        BackendType,
+        BackendTypeConfig,
+        ConfigBuilder,
+        ConfigError,
+    )
     from continuum.config.hints import warnings
     from continuum.config.keys import client_keys
     from continuum.config.loading import from_mapping, load
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
     from continuum.config.sections.timeouts import Timeouts
     from continuum.config.sections.tracing import Tracing
     from continuum.config.sections.webui import Webui
-    from continuum.config.store import Candidate, Committed, ConfigStore
+    from continuum.config.store import Candidate, Committed, ConfigManager, ConfigStore
     from continuum.config.types import Secret
     from continuum.config.version import Version
     from continuum.config.view import masked
@@ -52,12 +58,15 @@ __all__ = [
     "BackendConfig",
     "BackendConfigBuilder",
     "BackendType",
+    "BackendTypeConfig",
     "Cache",
     "Candidate",
     "CircuitBreaker",
     "Committed",
     "Config",
     "ConfigBuilder",
+    "ConfigError",
+    "ConfigManager",
     "ConfigStore",
     "Cors",
     "Fallback",
@@ -96,7 +105,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "builder": ("BackendConfigBuilder", "BackendType", "ConfigBuilder"),
+    "builder": ("BackendConfigBuilder", "BackendType", "BackendTypeConfig", "ConfigBuilder", "ConfigError"),
     "hints": ("warnings",),
     "keys": ("client_keys",),
     "loading": ("from_mapping", "load"),
@@ -127,7 +136,7 @@ _HOMES = {
     "sections.timeouts": ("Timeouts",),
     "sections.tracing": ("Tracing",),
     "sections.webui": ("Webui",),
-    "store": ("Candidate", "Committed", "ConfigStore"),
+    "store": ("Candidate", "Committed", "ConfigManager", "ConfigStore"),
     "types": ("Secret",),
     "version": ("Version",),
     "view": ("masked",),

@@ -14,7 +14,15 @@ from continuum.config.plain import is_list, is_mapping
 from continuum.config.sections.backends import BackendConfig
 from continuum.errors import ConfigError
 
-__all__ = ["BackendConfigBuilder", "BackendType", "ConfigBuilder"]
+__all__ = [
+    "BackendConfig",
+    "BackendConfigBuilder",
+    "BackendType",
+    "BackendTypeConfig",
+    "Config",
+    "ConfigBuilder",
+    "ConfigError",
+]
 
 
 class BackendType(StrEnum):
@@ -28,6 +36,10 @@ class BackendType(StrEnum):
     GEMINI = "gemini"
     LLAMACPP = "llamacpp"
     GENERIC = "generic"
+
+
+BackendTypeConfig = BackendType
+"""Its name in the reference API."""
 
 
 class BackendConfigBuilder:

@@ -58,6 +58,15 @@ class InForce:
         self._lent: dict[str, BackendConfig] = {}
         self._prepare: Prepare | None = None
 
+    @property
+    def attended(self) -> bool:
+        """Whether somebody builds what a new configuration needs."""
+        return self._prepare is not None
+
+    def restart(self, running: Config) -> None:
+        """The process starts with this instead."""
+        self.running = self.config = running
+
     def prepare_with(self, prepare: Prepare) -> None:
         """Let this build what a new configuration needs."""
         self._prepare = prepare

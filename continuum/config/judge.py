@@ -42,12 +42,12 @@ class Candidate:
 class Judge:
     """Judges by what does not change while a process runs: its environment, what is laid over, what it started with.
 
-    root: the keys beside the fifteen sections, in stored form.
+    root: the keys beside the fifteen sections, in stored form. overlay: what is laid over all.
     """
 
     def __init__(self, environ: Mapping[str, str], overlay: Overlay, root: Mapping[str, Any]) -> None:
         self._environ = environ
-        self._overlay = overlay
+        self.overlay = overlay
         self.root = root
         self.started_with: Config | None = None
         """The sections that the process began with, nothing laid over."""
@@ -56,22 +56,22 @@ class Judge:
         """Fifteen sections, validated as they are kept. Where they are not valid without what is laid over them, with
         it. Raises ConfigError.
         """
-        if not self._overlay:
+        if not self.overlay:
             return self._built(stored, None, document)
         try:
             return self._built(stored, None, document)
         except ConfigError:
-            return self._built(stored, self._overlay, document)
+            return self._built(stored, self.overlay, document)
 
     def in_force(self, stored: Mapping[str, Any], document: Document | None = None) -> Config:
         """The same with what is laid over them. Raises ConfigError."""
-        return self._built(stored, self._overlay, document)
+        return self._built(stored, self.overlay, document)
 
     def judge(self, current: Version, changes: Mapping[str, Any], document: Document | None = None) -> Candidate:
         """What replacing these sections would make of the current version. Raises ConfigError with every fault."""
         stored = {**current.stored, **changes}
         config = self.alone(stored, document)
-        in_force = self.in_force(stored, document) if self._overlay else config
+        in_force = self.in_force(stored, document) if self.overlay else config
         changed = tuple(name for name in ADMIN_SECTIONS if name in changes and _differs(name, current, stored, config))
         pending = tuple(self._pending(config, changes))
         told = [ConfigProblem(f"Changing {key.partition('.')[2]} requires server restart", key) for key in pending]
@@ -97,7 +97,7 @@ class Judge:
                 )
 
     def _held(self, current: Version, config: Config, names: Iterable[str]) -> Iterator[ConfigProblem]:
-        for path, origin in self._overlay.origins.items():
+        for path, origin in self.overlay.origins.items():
             if str(path[0]) in names and _at(config, path) != _at(current.config, path):
                 rule = f"is held by {origin}: what is stored takes effect without it"
                 yield ConfigProblem(rule, ".".join(map(str, path)))

@@ -29,15 +29,16 @@ _log = logging.getLogger("continuum.config")
 
 
 def open_file(
-    file: File, *, environ: Mapping[str, str], overlay: Mapping[str, object] | None = None, keep: bool = True
+    file: File, *, environ: Mapping[str, str], overlay: Mapping[str, object] | None = None, keep: bool | None = True
 ) -> ConfigStore:
-    """The store of a configuration file. keep: take up the versions kept in `storage.dir`, and go on with them; else
-    they live in memory. The file alone decides what has changed in it since: nothing, and the last version goes on;
-    or some sections, and there is a new one.
+    """The store of a configuration file. keep: take up the versions kept in the storage folder, and go on with them;
+    else they live in memory. None: only where the configuration says which folder. The file alone decides what has
+    changed in it since: nothing, and the last version goes on; or some sections, and there is a new one.
 
     Raises ConfigError with every fault. A folder that cannot be used is a warning: changes are refused until it can.
     """
     given = Given.read(file, environ, merge(overlay or {}))
+    keep = given.config.storage.dir is not None if keep is None else keep
     judge = Judge(environ, given.overlay, given.root)
     history = History(_shelf(given) if keep else None, judge.alone)
     with _told():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from continuum.config.edit import Base, adopted
 from continuum.config.in_force import Built, Change, InForce, Prepare
 from continuum.config.judge import Candidate, Judge
 from continuum.config.model import SECTIONS
+from continuum.config.overlay import merge
 from continuum.config.subscription import News, Subscription
 from continuum.config.telling import Teller
 from continuum.config.version import Version, VersionSource, empty
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from continuum.config.model import Config
     from continuum.config.sections.backends import BackendConfig
 
-__all__ = ["Candidate", "Change", "Committed", "ConfigStore", "Prepare", "Subscription", "Version"]
+__all__ = ["Candidate", "Change", "Committed", "ConfigManager", "ConfigStore", "Prepare", "Subscription", "Version"]
 
 FILE_CHANGED = "Configuration file changed"
 
@@ -63,6 +64,7 @@ class ConfigStore:
         self._judge = judge
         self._history = history
         self._source = source
+        self._beside: Path | None = None
         self._writing = trio.Lock()
         self._news = News(lambda: self.current)
         self._teller = Teller()
@@ -95,7 +97,13 @@ class ConfigStore:
     @property
     def beside(self) -> Path:
         """Where what is named relative to the configuration lies: beside the file, else where the process works."""
+        if self._beside is not None:
+            return self._beside
         return Path() if self._source is None else self._source.file.parent
+
+    def move_beside(self, folder: Path) -> None:
+        """Have what is named relative to the configuration in this folder instead. For the start."""
+        self._beside = folder
 
     @property
     def held(self) -> bool:
@@ -171,8 +179,29 @@ class ConfigStore:
         return self._judge.judge(self.current, changes)
 
     def prepare_with(self, prepare: Prepare) -> None:
-        """Let this build what a new configuration needs, before it is written down."""
+        """Let this build what a new configuration needs, before it is written down. Raises ConfigError where somebody
+        does so already.
+        """
+        if self._in_force.attended:
+            raise ConfigError([ConfigProblem("this ConfigStore belongs to another router: give each router its own")])
         self._in_force.prepare_with(prepare)
+
+    def lay_over(self, layer: Mapping[str, Any]) -> None:
+        """Lay values over whatever configuration comes from anywhere, until the process ends; no version knows of
+        them. They win over what was laid over before. For the start: nothing that runs is told. Raises ConfigError
+        with every fault, and then all is as it was.
+        """
+        before = self._judge.overlay
+        self._judge.overlay = merge(before, layer)
+        try:
+            running = self._judge.in_force(self.current.stored)
+        except ConfigError:
+            self._judge.overlay = before
+            raise
+        self._in_force.restart(running)
+        if self._source is not None:
+            self._source = replace(self._source, overlay=self._judge.overlay)
+        self.hot_reload_enabled = self._source is not None and running.hot_reload.enabled
 
     async def commit(
         self,
@@ -299,6 +328,10 @@ class ConfigStore:
     def _swap(self, built: Built) -> None:
         self._in_force.swap(built)
         self._news.tell()
+
+
+ConfigManager = ConfigStore
+"""Its name in the reference API."""
 
 
 def _misplaced(config: Config, plain: Mapping[str, Any], now: Config) -> Iterator[ConfigProblem]:

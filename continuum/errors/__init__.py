@@ -23,13 +23,14 @@ ContinuumError                      code, http_status, rpc_code, retryable
 |  |- BackendNotFound 404           |- BackendExists 409
 |  |- KeyNotFound 404               |- KeyExists 409
 |  |- KeyConfigured 409             `- KeyChanged 409, a VersionConflict
+|- NotRunning 503                   its program has not started the router
 |- ShuttingDown 503                 the process is draining
 `- InternalError 500                our fault
 
 Messages are for callers: they never hold a URL, key, header value, path of ours or foreign exception text.
 """
 
-from .base import ContinuumError, InternalError, ShuttingDown
+from .base import ContinuumError, InternalError, NotRunning, RouterError, ShuttingDown
 from .caller import (
     CallerError,
     ContentTooLarge,
@@ -110,10 +111,12 @@ __all__ = [
     "NoBackendAvailable",
     "NotFound",
     "NotImplementedHere",
+    "NotRunning",
     "ParseError",
     "PermissionDenied",
     "RateLimited",
     "RequestTimeout",
+    "RouterError",
     "RoutingError",
     "SectionNotFound",
     "ShuttingDown",

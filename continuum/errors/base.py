@@ -1,4 +1,4 @@
-"""The root of the tree, and the two errors that are nobody else's fault."""
+"""The root of the tree, and the errors that are nobody else's fault."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class ContinuumError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.details = dict(details or {})
+
+
+RouterError = ContinuumError
+"""Its name in the reference API."""
+
+
+class NotRunning(ContinuumError):
+    """A router that a host program has not started."""
+
+    code = "not_running"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("the router is not running: its program has to enter it first (async with router)")
 
 
 class ShuttingDown(ContinuumError):

@@ -2,6 +2,7 @@
 
 from continuum.http.app import App
 from continuum.http.edge import serve
+from continuum.http.mounting import Mounted
 from continuum.http.sockets import listen
 
-__all__ = ["App", "listen", "serve"]
+__all__ = ["App", "Mounted", "listen", "serve"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import trio
+
 from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed
 from continuum.http.admin import AdminApi
@@ -43,14 +45,11 @@ class App:
         self._admin = AdminApi(instance)
         self._metrics = MetricsPage(instance)
         self._open: set[Exchange] = set()
+        self._quiet: trio.Event | None = None
         self._head = HeadCheck(instance.config.server)
         self._addresses = ClientAddresses(instance.config.server.trusted_proxies)
         self._cors_of: Cors | None = None
         self._granting: CorsGrant | None = None
-
-    async def begin(self) -> None:
-        """What must be there before the first request is answered."""
-        await self._admin.begin()
 
     def drain(self) -> None:
         """The process is about to end: /ready says so from now on."""
@@ -64,6 +63,12 @@ class App:
         """End what is still open: each stream is told so in-band."""
         for exchange in self._open:
             exchange.interrupt()
+
+    async def quiet(self) -> None:
+        """Wait until no request is open."""
+        while self._open:
+            self._quiet = trio.Event()
+            await self._quiet.wait()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -84,6 +89,8 @@ class App:
             pass
         finally:
             self._open.discard(exchange)
+            if self._quiet is not None:
+                self._quiet.set()
             exchange.log()
             self._count(exchange, row)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from continuum.config.address import parse_bind
 from continuum.errors import HeadTooLarge, HostNotAllowed, TargetTooLong
+from continuum.http.mounting import on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,13 +30,16 @@ _ANY = "*"
 
 
 class HeadCheck:
-    """The judgement for one server section."""
+    """The judgement for one server section. Which hosts are answered: those that are named, else this machine's own
+    names where nobody can come from elsewhere. Whether that is so, a host program's server shows itself.
+    """
 
     def __init__(self, server: Server) -> None:
-        local = all(address.loopback for address in parse_bind(server.bind_address))
-        unnamed = is_loopback_host if local else None
-        allows = _among(server.allowed_hosts) if server.allowed_hosts else unnamed
-        self._allows = allows and lru_cache(maxsize=256)(allows)
+        named = _among(server.allowed_hosts) if server.allowed_hosts else None
+        self._named = named and lru_cache(maxsize=256)(named)
+        self._any = bool(server.allowed_hosts) and named is None
+        self._local = all(address.loopback for address in parse_bind(server.bind_address))
+        self._is_own = lru_cache(maxsize=256)(is_loopback_host)
 
     def check(self, scope: HTTPScope, host: bytes) -> None:
         """Raises TargetTooLong, HeadTooLarge or HostNotAllowed."""
@@ -44,8 +48,16 @@ class HeadCheck:
         fields = list(scope["headers"])
         if len(fields) > MAX_FIELDS or sum(map(len, chain.from_iterable(fields))) > MAX_HEAD:
             raise HeadTooLarge(f"the request's head is over {MAX_FIELDS} fields or {MAX_HEAD} bytes")
-        if self._allows is not None and not self._allows(host):
+        if not self._allows(scope, host):
             raise HostNotAllowed("this host name is not answered here (server.allowed_hosts)")
+
+    def _allows(self, scope: HTTPScope, host: bytes) -> bool:
+        if self._any:
+            return True
+        if self._named is not None:
+            return self._named(host)
+        near = on_loopback(scope)
+        return not (self._local if near is None else near) or self._is_own(host)
 
 
 def _among(patterns: Iterable[str]) -> Callable[[bytes], bool] | None:

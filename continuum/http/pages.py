@@ -13,6 +13,7 @@ from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError, MethodNotAllowed, ModelNotFound, NotFound
 from continuum.http.admin.openapi import document
 from continuum.http.errors import headers_of, status_of
+from continuum.http.mounting import mounted_at
 from continuum.version import VERSION
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def _add_models(app: QuartTrio, instance: Instance) -> None:
 def _add_openapi(app: QuartTrio) -> None:
     @app.get("/openapi.json")
     async def openapi() -> dict[str, object]:
-        return document()
+        prefix = mounted_at(cast("HTTPScope", request.scope))
+        return {**document(), "servers": [{"url": prefix}]} if prefix else document()
 
 
 def _add_errors(app: QuartTrio) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import trio
@@ -11,8 +12,11 @@ from continuum.providers import ModelInfo
 from continuum.resilience.buckets import Buckets
 from continuum.runtime.accounting import Accounting
 from continuum.runtime.door import Door
+from continuum.storage.admin_token import AdminToken, TokenInMemory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from continuum.backends.pool import Pool
     from continuum.chat import GlobalPrompt
     from continuum.config import BackendConfig, Config, ConfigStore
@@ -22,17 +26,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance"]
 
+_log = logging.getLogger("continuum.admin")
+
 
 class Instance:
     """What a transport needs: the configuration and where it is changed, who may call and how much, the engine over
     its pool, the global prompts, what was counted, and the models there are. draining: the process is about to end.
-    owns_process: its logging and signals are ours, too.
+    owns_process: its logging and signals are ours, too. folder: where what outlives the process is kept; None: nothing
+    does.
     """
 
     def __init__(
-        self, store: ConfigStore, pool: Pool, keys: Keyring, prompts: Prompts, *, owns_process: bool = False
+        self,
+        store: ConfigStore,
+        pool: Pool,
+        keys: Keyring,
+        prompts: Prompts,
+        *,
+        owns_process: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self.store = store
+        self.folder = folder
+        self.admin_token = AdminToken(folder) if folder is not None else TokenInMemory()
         self.owns_process = owns_process
         self.keys = keys
         self.access = keys.access
@@ -68,6 +84,19 @@ class Instance:
     def prompt_for(self, model: str) -> GlobalPrompt | None:
         """The longest global prompt that a chat with this model may get: which it is, its backend decides."""
         return self.prompts.longest(model, self.config.routing.aliases.get(model, model))
+
+    async def have_admin_token(self) -> None:
+        """Have the token that administrators show. What keeps it from being written is told, and keeps them out."""
+        try:
+            await trio.to_thread.run_sync(self.admin_token.ensure)
+        except OSError as fault:
+            reason = fault.strerror or "I/O error"
+            _log.warning("the admin token cannot be written, so it opens nothing: %s", reason)
+
+    def close(self) -> None:
+        """Let go of what is stored, and end subscriptions."""
+        self.keys.close()
+        self.store.close()
 
     @property
     def usable(self) -> bool:

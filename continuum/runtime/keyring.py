@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from continuum.core import Entry
     from continuum.storage.keys import KeyRow, Keys
 
-__all__ = ["Keyring", "Source", "open_keyring"]
+__all__ = ["Keyring", "Source", "make_keyring"]
 
 _log = logging.getLogger("continuum.keys")
 
@@ -176,6 +176,10 @@ class Keyring:
             except StorageFault as fault:
                 _log.warning("when keys were used could not be stored: %s", fault)
 
+    def close(self) -> None:
+        """Let go of what is stored."""
+        self._store.close()
+
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[None]:
         """Alone, and with what is stored known. Raises ConfigLocked, InternalError."""
@@ -226,20 +230,17 @@ def _read(rows: Sequence[KeyRow]) -> tuple[dict[str, MadeKey], dict[bytes, Entry
     return made, opening, {row.id: row.used / 1000 for row in rows if row.used is not None}
 
 
-@asynccontextmanager
-async def open_keyring(config: ConfigStore) -> AsyncGenerator[Keyring]:
+async def make_keyring(config: ConfigStore) -> Keyring:
     """The keys beside the versions of a configuration, in force. What keeps stored ones from being read is told in the
     log, and they open nothing then. Raises ConfigError for keys of the configuration that cannot be used.
     """
     folder = config.folder
-    store = MemoryKeys() if folder is None else SqliteKeys(folder / _FILE)
-    keyring = Keyring(config, store)
+    keyring = Keyring(config, MemoryKeys() if folder is None else SqliteKeys(folder / _FILE))
     try:
         await keyring.follow()
         put_in_force = await trio.to_thread.run_sync(keyring.prepare, config.config)
-        put_in_force()
-        yield keyring
-    finally:
-        with trio.CancelScope(shield=True):
-            await keyring.note_uses()
-        store.close()
+    except BaseException:
+        keyring.close()
+        raise
+    put_in_force()
+    return keyring

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from continuum.config import Config, ConfigStore
 
-__all__ = ["Choice", "Setup", "set_up"]
+__all__ = ["Choice", "Setup", "look_around", "set_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,17 @@ def set_up(choice: Choice, *, look: Look = discover, keep: bool = False) -> Setu
         return Setup(_embedded(file, choice), file, embedded=True)
     if file is not None:
         return Setup(open_file(file, environ=environ, overlay=overlay, keep=keep), file)
+    return trio.run(partial(look_around, choice, look=look))
+
+
+async def look_around(choice: Choice, *, look: Look = discover) -> Setup:
+    """What the machine has makes the configuration, whether there is a file or not. Raises ConfigError with every
+    fault at once.
+    """
+    environ, overlay = choice.environ, choice.overlay
     if "backends" in overlay:  # laid over what was found, a URL could send a key to the wrong house
         return Setup(open_memory({}, overlay=overlay), None)
-    discovery = trio.run(partial(look, environ))
+    discovery = await look(environ)
     if discovery.embedded:
         return Setup(
             open_memory(local.backend_config_data(), overlay=overlay), None, embedded=True, discovery=discovery

@@ -1,4 +1,4 @@
-"""The admin token that is made at the first start: a file that only its owner may read."""
+"""The admin token that is made where none is configured: a file that only its owner may read, or nowhere but here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from continuum.storage.private import create
 
-__all__ = ["FILE_NAME", "AdminToken"]
+__all__ = ["FILE_NAME", "AdminToken", "TokenInMemory"]
 
 FILE_NAME = "admin.token"
 _LONGEST = 4096
@@ -34,3 +34,17 @@ class AdminToken:
                 return stream.read(_LONGEST).decode("ascii").strip() or None
         except (OSError, UnicodeDecodeError):
             return None
+
+
+class TokenInMemory:
+    """The same for a process that keeps nothing."""
+
+    def __init__(self) -> None:
+        self._token = secrets.token_urlsafe(32)
+
+    def ensure(self) -> None:
+        """It is there."""
+
+    def read(self) -> str:
+        """The token."""
+        return self._token

@@ -81,7 +81,7 @@ class Served:
         async with open_instance(store) as instance, trio.open_nursery() as nursery:
             self.instance = instance
             app = App(instance)
-            await app.begin()
+            await instance.have_admin_token()
             served: Any = app if self._wrap is None else self._wrap(app)
             start: Any = partial(
                 cast("Any", hypercorn.trio).serve, served, settings, shutdown_trigger=self._stop.wait, mode="asgi"

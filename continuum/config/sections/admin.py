@@ -47,6 +47,11 @@ class AdminAuth(Group):
     password: Secret | None = Field(default=None, description="The password of the method basic.")
     api_key: Credential | None = Field(default=None, description="The key of the method api_key; absent: the token.")
 
+    @property
+    def secret(self) -> Secret | None:
+        """What opens for the methods api_key and bearer_token; None where it has to be generated."""
+        return (self.api_key or self.token) if self.method == "api_key" else self.token
+
     @classmethod
     def cross_faults(cls, given: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
         if given.get("method") == "basic":

@@ -6,8 +6,6 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-import trio
-
 from continuum.errors import ContinuumError, InternalError
 from continuum.http.admin.dispatch import find, is_admin
 from continuum.http.admin.faults import refusal
@@ -36,14 +34,6 @@ class AdminApi:
     def owns(scope: HTTPScope) -> bool:
         """Is it for this to answer? Also where there is nothing at the path."""
         return is_admin(scope)
-
-    async def begin(self) -> None:
-        """Have the token that callers show. What keeps it from being written is told, and keeps the API shut."""
-        try:
-            await trio.to_thread.run_sync(self._ground.token.ensure)
-        except OSError as fault:
-            reason = fault.strerror or "I/O error"
-            _log.warning("the admin token cannot be written, so it opens nothing: %s", reason)
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer one request. Raises ClientLeft."""

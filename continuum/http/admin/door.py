@@ -106,11 +106,11 @@ class Door:
             return False
         headers, auth = exchange.headers, self._auth
         if auth.method == "api_key":
-            return _matches(headers.get(b"x-api-key", b"").strip(), self._secret(auth.api_key or auth.token))
+            return _matches(headers.get(b"x-api-key", b"").strip(), self._secret(auth.secret))
         scheme, _, shown = headers.get(b"authorization", b"").strip().partition(b" ")
         if auth.method == "basic":
             return scheme.lower() == b"basic" and self._is_user(shown.strip())
-        return scheme.lower() == b"bearer" and _matches(shown.strip(), self._secret(auth.token))
+        return scheme.lower() == b"bearer" and _matches(shown.strip(), self._secret(auth.secret))
 
     def _secret(self, configured: Secret | None) -> str | None:
         return configured.reveal() if configured is not None else self._generated()

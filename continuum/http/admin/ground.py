@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +13,6 @@ from continuum.config.view import ADMIN_SECTIONS, masked
 from continuum.errors import InvalidSection, SectionNotFound, VersionConflict
 from continuum.http.admin.audit import Audit
 from continuum.http.admin.door import Door
-from continuum.storage.admin_token import AdminToken
-from continuum.storage.folder import state_folder
 
 if TYPE_CHECKING:
     from continuum.config import Admin, Config, Server
@@ -52,9 +49,7 @@ class Ground:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self.folder = state_folder(instance.config.storage.dir, os.environ)
-        self.token = AdminToken(self.folder)
-        self.audit = Audit(self.folder / "audit.jsonl")
+        self.audit = Audit(instance.folder and instance.folder / "audit.jsonl")
         self.staged: Staged | None = None
         self._door: Door | None = None
         self._judged_by: tuple[Server, Admin] | None = None
@@ -69,7 +64,7 @@ class Ground:
         """By the configuration in force."""
         config = self.instance.config
         if self._door is None or self._judged_by != (config.server, config.admin):
-            self._door = Door(config.server, config.admin, self.token.read)
+            self._door = Door(config.server, config.admin, self.instance.admin_token.read)
             self._judged_by = config.server, config.admin
         return self._door
 

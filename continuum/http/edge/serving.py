@@ -6,6 +6,8 @@ import errno
 import logging
 import os
 import signal
+import threading
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY
@@ -19,7 +21,7 @@ from continuum.http.edge.watch import Watch
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 
     from continuum.config import Server
     from continuum.http.app import App
@@ -47,55 +49,80 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
-    app: App, server: Server, listeners: list[Listener], *, ready: Callable[[], None] = lambda: None
+    app: App,
+    server: Server,
+    listeners: list[Listener],
+    *,
+    ready: Callable[[], None] = lambda: None,
+    stop: Callable[[], Awaitable[object]] = trio.sleep_forever,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then let open requests finish for `server.shutdown_grace` seconds.
+    """Serve until SIGTERM or SIGINT, or until `stop` returns; then let open requests finish for
+    `server.shutdown_grace` seconds.
 
-    ready: called once connections are accepted. A second signal ends the process at once.
+    ready: called once connections are accepted. A second signal ends the process at once. Only the main thread gets
+    signals.
     """
     shortest = min(server.header_timeout, server.keep_alive_timeout)
     watch = Watch(min(_MAX_TICK, max(_MIN_TICK, shortest / 4)))
     http2 = Http2(app, server)
     doors = [(each.socket, Shared(app, server, watch, each.tls, http2.serve)) for each in listeners]
     draining = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals, app, server.drain_delay, draining)
-        nursery.start_soon(watch.hear_hangups)
-        nursery.start_soon(watch.run_clock)
-        nursery.start_soon(app.run)
-        async with trio.open_nursery() as connections:
-            slots = trio.Semaphore(server.max_connections)
-            async with trio.open_nursery() as accepting:
-                for listening, shared in doors:
-                    begin = partial(_converse, shared, slots)
-                    accepting.start_soon(_accept, listening, slots, partial(connections.start_soon, begin))
-                ready()
-                await draining.wait()
-                accepting.cancel_scope.cancel()
-            for listening, _ in doors:
-                listening.close()
-            watch.drain()
-            await http2.drain()
-            nursery.start_soon(_end_in_time, app, watch, server.shutdown_grace)
-        nursery.cancel_scope.cancel()
+    with _open_signals() as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_heed_stop, app, stop, draining)
+            if signals is not None:
+                nursery.start_soon(_heed_signals, signals, app, server.drain_delay, draining)
+            nursery.start_soon(watch.hear_hangups)
+            nursery.start_soon(watch.run_clock)
+            nursery.start_soon(app.run)
+            async with trio.open_nursery() as connections:
+                slots = trio.Semaphore(server.max_connections)
+                async with trio.open_nursery() as accepting:
+                    for listening, shared in doors:
+                        begin = partial(_converse, shared, slots)
+                        accepting.start_soon(_accept, listening, slots, partial(connections.start_soon, begin))
+                    ready()
+                    await draining.wait()
+                    accepting.cancel_scope.cancel()
+                for listening, _ in doors:
+                    listening.close()
+                watch.drain()
+                await http2.drain()
+                nursery.start_soon(_end_in_time, app, watch, server.shutdown_grace)
+            nursery.cancel_scope.cancel()
     _log.info("stopped")
 
 
-async def _watch_signals(app: App, delay: float, draining: trio.Event) -> None:
+async def _heed_stop(app: App, stop: Callable[[], Awaitable[object]], draining: trio.Event) -> None:
+    await stop()
+    app.drain()
+    draining.set()
+
+
+@contextmanager
+def _open_signals() -> Generator[AsyncIterator[int] | None]:
+    """Signals from now on, where we get any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
+        yield signals
+
+
+async def _heed_signals(signals: AsyncIterator[int], app: App, delay: float, draining: trio.Event) -> None:
     async def drain() -> None:
         app.drain()
         await trio.sleep(delay)
         draining.set()
 
-    with trio.open_signal_receiver(*_SIGNALS) as signals:
-        async with trio.open_nursery() as nursery:
-            signalled = False
-            async for number in signals:
-                if signalled:
-                    os._exit(128 + number)  # the user means it
-                signalled = True
-                _log.info("draining: open requests finish, a second signal exits now")
-                nursery.start_soon(drain)
+    async with trio.open_nursery() as nursery:
+        signalled = False
+        async for number in signals:
+            if signalled:
+                os._exit(128 + number)  # the user means it
+            signalled = True
+            _log.info("draining: open requests finish, a second signal exits now")
+            nursery.start_soon(drain)
 
 
 async def _accept(listening: socket.socket, slots: trio.Semaphore, begin: Callable[[socket.socket], object]) -> None:

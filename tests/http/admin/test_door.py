@@ -10,6 +10,8 @@ import httpx
 import pytest
 from admin_api import Open, ok, refused
 
+from continuum.http import App, Mounted
+
 TOKEN = "planted-admin-token-4711"
 CLIENT_KEY = "sk-planted-client-key-0815"
 
@@ -302,9 +304,11 @@ def test_yaml_bombs(open_admin: Open, bomb: str) -> None:
 def test_under_a_prefix(open_admin: Open) -> None:
     """Mounted by a host that leaves the path whole, as ASGI has it."""
 
-    def mount(app: Any) -> Any:
+    def mount(app: App) -> Any:
+        inner: Any = Mounted(app, lambda: None)
+
         async def mounted(scope: Any, receive: Any, send: Any) -> None:
-            await app({**scope, "root_path": "/llm"} if scope["type"] == "http" else scope, receive, send)
+            await inner({**scope, "root_path": "/llm"} if scope["type"] == "http" else scope, receive, send)
 
         return mounted
 
