@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import trio
 
 from continuum.backends.latency import Latency
-from continuum.backends.tally import Tally
 from continuum.backends.transport import Origin
 from continuum.config.url import joined
 from continuum.errors import (
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from continuum.backends.client import UpstreamClient, UpstreamResponse
     from continuum.backends.managed import ManagedServer
     from continuum.backends.outcome import Outcome
+    from continuum.backends.tally import Tally
     from continuum.config import BackendConfig, Retry
     from continuum.errors import UpstreamError
     from continuum.metrics import Meter
@@ -77,10 +77,13 @@ class Availability:
 
 
 class Shared(NamedTuple):
-    """What a backend has of its router: whom to tell of changes, its breaker, and what measures it."""
+    """What a backend has of its router: whom to tell of changes, its breaker and its counts, which stay with its name,
+    and what measures it.
+    """
 
     availability: Availability
     breaker: Breaker
+    tally: Tally
     meter: Meter
 
 
@@ -107,7 +110,7 @@ class Backend:
         self.client = client
         self.side_client = side_client
         self.managed = managed
-        self.availability, self.breaker, self._meter = shared
+        self.availability, self.breaker, self.tally, self._meter = shared
         self.health = Health()
         self.rests_until = -math.inf
         self.longest_rest = math.inf
@@ -116,7 +119,6 @@ class Backend:
         self.weight = config.weight
         self.in_flight = 0
         self._latency = Latency()
-        self.tally = Tally()
         self.models: Mapping[str, str] = {entry.id: entry.upstream or entry.id for entry in config.entries}
         self._secrets = [secret.reveal() for secret in config.keys]
         self.keys = KeyRing(len(self._secrets) or 1)

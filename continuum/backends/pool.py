@@ -4,6 +4,7 @@ on as it was, what it takes away is let go when nobody uses it any more.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from continuum.backends.catalog import Catalog
 from continuum.backends.health import HealthMonitor
 from continuum.backends.making import make_backend, retunable
 from continuum.backends.resident import Resident
+from continuum.backends.tally import Tally
 from continuum.backends.tasks import open_tasks
 from continuum.backends.transport import Contexts
 from continuum.errors import ConfigError, ConfigProblem
@@ -52,6 +54,7 @@ class Pool:
         self.meter = Meter()
         self.availability = Availability()
         self.breakers = breakers or Breakers(config.circuit_breaker)
+        self._tallies = defaultdict[str, Tally](Tally)
         self._contexts = Contexts()
         self._client = client
         self._watched = watched
@@ -107,6 +110,7 @@ class Pool:
         self.backends = backends
         self.monitor = HealthMonitor(config.health_checks)
         self.breakers.keep({backend.name for backend in backends})
+        self._tallies = defaultdict(Tally, ((backend.name, backend.tally) for backend in backends))
         self.catalog.replace(backends)
         self.retune_retries(config.retry)
         self._house(restart, quiet)
@@ -184,7 +188,7 @@ class Pool:
         return made
 
     def _shared(self, backend: str) -> Shared:
-        return Shared(self.availability, self.breakers.of(backend), self.meter)
+        return Shared(self.availability, self.breakers.of(backend), self._tallies[backend], self.meter)
 
 
 @asynccontextmanager

@@ -14,7 +14,9 @@ __all__ = ["Tally"]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts since the backend is here. last_used: seconds since the epoch; None before the first attempt has ended."""
+    """Counts since a backend of this name is here. last_used: seconds since the epoch; None before the first attempt
+    has ended.
+    """
 
     total: int = 0
     failed: int = 0

@@ -35,8 +35,8 @@ __all__ = ["Engine"]
 
 class Engine:
     """Answers calls with the backends of one pool. limits: what callers, models and backends may use. prompts: what is
-    put into chats. accounts: who is told of each call. contents: what of them is logged. follows: whose retries and
-    contents it goes on with.
+    put into chats. accounts: who is told of each call. contents: what of them is logged. follows: whose retries,
+    contents and turns it goes on with.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Engine:
         self.retries: Retries = Retries(config.retry) if follows is None else follows.retries
         self._timeouts = config.timeouts
         self._chains = Chains(config.fallback, config.routing.aliases)
-        self._planner = Planner(config.routing, pool)
+        self.planner: Planner = Planner(config.routing, pool, follows=None if follows is None else follows.planner)
         self._screen = Screen(pool.availability, panic_threshold=config.health_checks.panic_threshold)
 
     async def open(self, call: Call) -> Reply:
@@ -87,7 +87,7 @@ class Engine:
     def _unanswered(self, call: Call, began: float, fault: BaseException) -> Ending:
         """How a call ended that has no reply."""
         try:
-            model = self._planner.plan(call.model).listed
+            model = self.planner.plan(call.model).listed
         except ContinuumError:
             model = None
         ending = Ending(call, model, trio.current_time() - began)
@@ -138,7 +138,7 @@ class Engine:
     async def _open(self, call: Call, ticket: Ticket, callers_by: float) -> Reply:
         """The reply of one model."""
         now = trio.current_time()
-        plan = self._planner.plan(call.model)
+        plan = self.planner.plan(call.model)
         call.principal.need_model(plan.listed)
         await ticket.take_model(plan.listed)
         patience = Patience(self._timeouts.of(plan.listed), stream=call.stream, callers_by=callers_by, now=now)

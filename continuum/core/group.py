@@ -25,13 +25,26 @@ class Group:
     ring goes on with the new ones.
     """
 
-    __slots__ = ("_prefix_length", "_row", "_strategy", "members")
+    __slots__ = ("_prefix", "_row", "_strategy", "_weights", "members")
 
-    def __init__(self, members: Sequence[Backend], row: StrategyRow, routing: Routing) -> None:
+    def __init__(
+        self, members: Sequence[Backend], row: StrategyRow, routing: Routing, strategy: Strategy | None = None
+    ) -> None:
+        """strategy: one of this row that has been at work already."""
         self.members = tuple(members)
+        self._weights = [backend.weight for backend in members]
         self._row = row
-        self._strategy: Strategy = row.make(routing.prefix)
-        self._prefix_length = routing.prefix.length
+        self._strategy = strategy or row.make(routing.prefix)
+        self._prefix = routing.prefix
+
+    def successor(self, members: Sequence[Backend], row: StrategyRow, routing: Routing) -> Group:
+        """Another configuration's group for the same model. Where the choice is made as before its turns go on, with
+        the same members as if nothing had happened.
+        """
+        if (row, routing.prefix) != (self._row, self._prefix):
+            return Group(members, row, routing)
+        same = tuple(members) == self.members and [backend.weight for backend in members] == self._weights
+        return Group(self.members if same else members, row, routing, self._strategy)
 
     def take_over(self, members: Sequence[Backend]) -> None:
         """Choose among these from now on."""
@@ -65,5 +78,5 @@ class Group:
             return _NO_HINT
         return Hint(
             affinity=call.affinity if row.wants_affinity else None,
-            prefix=call.opening(self._prefix_length) if row.wants_prefix else None,
+            prefix=call.opening(self._prefix.length) if row.wants_prefix else None,
         )

@@ -41,14 +41,17 @@ class Plan:
 
 
 class Planner:
-    """Plans calls by one configuration's routing and the pool's catalog."""
+    """Plans calls by one configuration's routing and the pool's catalog. follows: the planner of the configuration
+    before, whose turns go on where nothing else has changed.
+    """
 
-    def __init__(self, routing: Routing, pool: Pool) -> None:
+    def __init__(self, routing: Routing, pool: Pool, *, follows: Planner | None = None) -> None:
         self._routing = routing
         self._catalog = pool.catalog
         self._default = STRATEGIES[routing.selection_strategy]
         self._rules = [_Narrowing(rule, routing, pool.backends) for rule in routing.rules]
         self._plans: dict[str, tuple[Sequence[Served], Plan]] = {}
+        self._before: dict[str, Group] = {} if follows is None else follows.groups()
 
     def plan(self, asked: str) -> Plan:
         """Resolve a model: an alias first, then the catalog whole within the first rule that matches, then
@@ -74,6 +77,11 @@ class Planner:
             raise ModelNotFound(f"The model '{asked}' does not exist or no backend serves it", param="model")
         return Plan(model, model, rule.unlisted)
 
+    def groups(self) -> dict[str, Group]:
+        """Those in use, and those of before that nobody has asked for since: by models that are still there."""
+        found = {**self._before, **{model: plan.group for model, (_, plan) in self._plans.items()}}
+        return {model: group for model, group in found.items() if self._catalog.serving(model)}
+
     def _whole(self, model: str, served: Sequence[Served], known: Plan | None) -> Plan:
         rule = self._rule_of(model)
         members = [each.backend for each in served if rule is None or each.name in rule.names]
@@ -83,7 +91,11 @@ class Planner:
             raise NoBackendAvailable("None of the backends that the routing rule names serves this model")
         if known is None:
             row = self._default if rule is None else rule.row
-            known = Plan(model, model, Group(members, row, self._routing))
+            before = self._before.pop(model, None)
+            group = (
+                Group(members, row, self._routing) if before is None else before.successor(members, row, self._routing)
+            )
+            known = Plan(model, model, group)
             if len(self._plans) >= MAX_GROUPS:
                 del self._plans[next(iter(self._plans))]
         else:

@@ -10,6 +10,7 @@ from continuum.backends.backend import Availability, Backend, Shared
 from continuum.backends.catalog import Served
 from continuum.backends.client import UpstreamClient
 from continuum.backends.pool import Pool
+from continuum.backends.tally import Tally
 from continuum.chat import ChatRequest, Message
 from continuum.config import from_mapping
 from continuum.core import Call
@@ -54,7 +55,9 @@ def rig(count: int, **routing: Any) -> tuple[Planner, Listing, list[Backend]]:
     client, availability = cast("UpstreamClient", None), Availability()
     breakers = Breakers(config.circuit_breaker)
     made: list[Backend] = [
-        Watched(entry, client, side_client=client, shared=Shared(availability, breakers.of(entry.name), Meter()))
+        Watched(
+            entry, client, side_client=client, shared=Shared(availability, breakers.of(entry.name), Tally(), Meter())
+        )
         for entry in config.backends
     ]
     listing = Listing({"m": [Served(backend, "m") for backend in made]})

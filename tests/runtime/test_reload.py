@@ -129,3 +129,39 @@ async def test_what_a_host_program_sets_is_live_on_return() -> None:
             await store.set_config(config)
             assert await answer(instance) == TEXT
             assert (len(old.calls), len(new.calls)) == (0, 1)
+
+
+async def test_counts_stay_with_the_name_of_a_backend_that_is_made_anew() -> None:
+    async with open_upstream() as upstream:
+        store = open_memory({"backends": [entry(upstream.url, "a", api_key="k-1")], **QUIET})
+        async with open_instance(store) as instance:
+            (before,) = instance.pool.backends
+            assert await answer(instance) == TEXT
+            await commit(instance, backends=[entry(upstream.url, "a", api_key="k-2")])
+            (after,) = instance.pool.backends
+            assert after is not before
+            assert await answer(instance) == TEXT
+            assert after.tally.total == 2
+            await commit(instance, backends=[])
+            await commit(instance, backends=[entry(upstream.url, "a")])
+            assert instance.pool.backends[0].tally.total == 0, "another one of that name"
+
+
+@pytest.mark.parametrize("strategy", ["RoundRobin", "WeightedRoundRobin"])
+async def test_turns_go_on_through_a_reload(strategy: str) -> None:
+    """One request between two reloads each: all have their turn, in their shares."""
+    async with open_upstream() as a, open_upstream() as b, open_upstream() as c:
+        upstreams = (a, b, c)
+        entries = [entry(each.url, f"b{number}") for number, each in enumerate(upstreams)]
+        store = open_memory({"backends": entries, "routing": {"selection_strategy": strategy}, **QUIET})
+        async with open_instance(store) as instance:
+            for turn in range(6):
+                assert await answer(instance) == TEXT
+                for idle in ("5m", "6m"):
+                    await commit(instance, timeouts={"idle": idle, "connection": f"{turn + 1}s"})
+            assert [len(each.calls) for each in upstreams] == [2, 2, 2]
+            await commit(instance, backends=[{**entries[0], "weight": 4}, *entries[1:]])
+            for _ in range(12):
+                assert await answer(instance) == TEXT
+            more = [len(each.calls) - 2 for each in upstreams]
+            assert more == ([4, 4, 4] if strategy == "RoundRobin" else [8, 2, 2])
