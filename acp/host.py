@@ -46,6 +46,11 @@ class Reply(Protocol):
         ...
 
     @property
+    def cost(self) -> float | None:
+        """US dollars, once it is closed; None where that is not known."""
+        ...
+
+    @property
     def fallback(self) -> Fallen | None:
         """Set where another model answers than the one that was asked for."""
         ...

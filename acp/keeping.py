@@ -39,6 +39,7 @@ def row_of(session: Session) -> SessionRow:
         "model": session.chosen_model,
         "mode": session.mode,
         "thoughtLevel": session.thought_level,
+        "cost": session.cost,
         "additionalDirectories": list(session.additional_directories),
     }
     return SessionRow(
@@ -55,6 +56,8 @@ def restored(session: Session, row: SessionRow) -> None:
     state = _state(row)
     mode, model, level = state.get("mode"), state.get("model"), state.get("thoughtLevel")
     session.title = row.title
+    cost = state.get("cost")
+    session.cost = float(cost) if isinstance(cost, (int, float)) else None
     session.chosen_model = model if isinstance(model, str) else None
     session.thought_level = level if isinstance(level, str) else ""
     for known in MODES:

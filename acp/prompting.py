@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .jsonrpc import JsonObject
     from .sent.results import PromptAnswer, TokenUsage
     from .sent.updates import InfoChanged
+    from .sent.updates import Usage as ContextUsage
     from .session import Session
     from .sessions import SessionTable
 
@@ -105,11 +106,16 @@ def _info(session: Session) -> InfoChanged:
 
 
 async def _tell_usage(session: Session, client: Client, usages: Sequence[Usage]) -> None:
-    """What of the context is used, where both are known; the last request's count tells."""
+    """What of the context is used, where both are known; the last request's count tells. With it what the session has
+    cost, where each request's price is known.
+    """
     window = window_of(session)
     if window is not None and usages:
         used = usages[-1].input_tokens + usages[-1].output_tokens
-        await client.update(session.id, {"sessionUpdate": "usage_update", "used": used, "size": window})
+        usage: ContextUsage = {"sessionUpdate": "usage_update", "used": used, "size": window}
+        if session.cost is not None:
+            usage["cost"] = {"amount": round(session.cost, 9), "currency": "USD"}
+        await client.update(session.id, usage)
 
 
 def _usage(usages: Sequence[Usage]) -> TokenUsage:

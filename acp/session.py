@@ -80,7 +80,7 @@ class Session:
 
     mcp_servers: as the client's params list them. thought_level: "" is the model's own. ended: set when nobody can
     use the session any more; what was started for it in `nursery` ends then. asleep: the history is in the store
-    only; nobody asks for a turn before it is here.
+    only; nobody asks for a turn before it is here. cost: US dollars so far, None once a request's is not known.
     """
 
     id: str
@@ -94,6 +94,7 @@ class Session:
     chosen_model: str | None = None
     thought_level: str = ""
     title: str | None = None
+    cost: float | None = 0.0
     asleep: bool = False
     ended: trio.Event = field(default_factory=trio.Event)
     workbench: Workbench | None = None
@@ -129,6 +130,10 @@ class Session:
         """The session is over: its prompts are cancelled, what serves it alone stops."""
         self.cancel()
         self.ended.set()
+
+    def spend(self, cost: float | None) -> None:
+        """A request to the model cost so much."""
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
 
     def remember(self, turn: Sequence[Message]) -> None:
         """Keep one turn's messages: the prompt, and what was shown and done (transcript.py)."""

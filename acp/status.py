@@ -34,6 +34,7 @@ def status(session: Session) -> str:
         ("Mode", f"`{session.mode}`"),
         ("Thinking", f"`{session.thought_level or 'default'}`"),
         ("Context", f"{size} of {window}" if window else f"{size}; the window of this model is not known"),
+        ("Cost", "not known" if session.cost is None else f"{session.cost:.4f} US dollars"),
         ("Folders", ", ".join(f"`{path}`" for path in (session.cwd, *session.additional_directories))),
         ("Instructions", _instructions(session)),
     ]

@@ -111,6 +111,7 @@ class _Turn:
                             await self._bench.client.update(self._session.id, update)
         finally:
             self._transcript.answer(answer.response)
+        self._session.spend(reply.cost)
         response = answer.response
         if response.usage is not None:
             self.usages.append(response.usage)

@@ -178,12 +178,20 @@ class InfoChanged(TypedDict):
     updatedAt: str
 
 
+class Cost(TypedDict):
+    """Money."""
+
+    amount: float
+    currency: Literal["USD"]
+
+
 class Usage(TypedDict):
-    """Tokens of the model's context: used, and all there are."""
+    """Tokens of the model's context: used, and all there are. cost: of the whole session."""
 
     sessionUpdate: Literal["usage_update"]
     used: int
     size: int
+    cost: NotRequired[Cost]
 
 
 Update = (

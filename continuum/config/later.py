@@ -13,7 +13,6 @@ storage.url
 cache.responses
 tracing
 webui
-model_metadata_file
 """
 
 LATER: tuple[tuple[str, ...], ...] = tuple(tuple(row.split(".")) for row in _LATER.split())

@@ -42,6 +42,6 @@ class Accounts(Protocol):
         """A call has come."""
         ...
 
-    def end(self, ending: Ending) -> None:
-        """It has ended."""
+    def end(self, ending: Ending) -> float | None:
+        """It has ended. What it cost in US dollars, None where that is not known."""
         ...

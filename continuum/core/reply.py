@@ -33,7 +33,8 @@ class Reply:
     """What Engine.open gives. `async with` it: leaving closes the upstream, wherever the answer stands.
 
     model: who answers. attempts: how many it took. body: the whole answer in `dialect`, None when it streams.
-    fallback: set where another model answers than the one that was asked for.
+    fallback: set where another model answers than the one that was asked for. cost: US dollars, once it is closed;
+    None where that is not known.
     """
 
     def __init__(self, call: Call, attempt: Attempt, tries: Tries, ticket: Ticket, plan: Plan) -> None:
@@ -48,6 +49,7 @@ class Reply:
         self._show_usage = call.show_usage
         self._batch: list[Frame] = []
         self._next = 0
+        self.cost: float | None = None
         self._broken: str | None = None
         self._asked: tuple[Call, float, float] | None = None
         self._accounts: Accounts | None = None
@@ -131,7 +133,7 @@ class Reply:
         if accounts is None or self._asked is None:
             return
         call, began, answered = self._asked
-        accounts.end(
+        self.cost = accounts.end(
             Ending(
                 call,
                 self._plan.listed,

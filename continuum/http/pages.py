@@ -105,7 +105,13 @@ def _caller() -> Principal:
 
 
 def _shown(model: ModelInfo) -> dict[str, object]:
-    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
+    shown: dict[str, object] = {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+    }
+    return shown if model.context_window is None else {**shown, "context_window": model.context_window}
 
 
 _REFUSALS: dict[int, tuple[type[ContinuumError], str]] = {

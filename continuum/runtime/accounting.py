@@ -11,6 +11,7 @@ from continuum.runtime.statistics import Statistics
 
 if TYPE_CHECKING:
     from continuum.config import Metrics
+    from continuum.config.facts import Facts
     from continuum.core import Ending
     from continuum.metrics import Meter
 
@@ -25,10 +26,11 @@ _OPERATIONS: Mapping[Operation, str] = {
 
 
 class Accounting:
-    """Satisfies the engine's `Accounts`. in_flight: calls that have begun and not ended."""
+    """Satisfies the engine's `Accounts`. in_flight: calls that have begun and not ended. facts: which prices hold."""
 
-    def __init__(self, section: Metrics, meter: Meter) -> None:
+    def __init__(self, section: Metrics, meter: Meter, facts: Facts) -> None:
         self.meter = meter
+        self.facts = facts
         self.statistics = Statistics()
         self.in_flight = 0
         self.retune(section)
@@ -43,14 +45,17 @@ class Accounting:
         """A call has come."""
         self.in_flight += 1
 
-    def end(self, ending: Ending) -> None:
-        """It has ended."""
+    def end(self, ending: Ending) -> float | None:
+        """It has ended. What it cost in US dollars, None where that is not known."""
         self.in_flight -= 1
-        self.statistics.record(ending)
+        usage = ending.usage
+        cost = None if usage is None else self.facts.cost(usage, ending.upstream_model, ending.model)
+        self.statistics.record(ending, cost)
         if self.meter.enabled:
-            self._measure(ending)
+            self._measure(ending, cost)
+        return cost
 
-    def _measure(self, ending: Ending) -> None:
+    def _measure(self, ending: Ending, cost: float | None) -> None:
         meter, call = self.meter, ending.call
         operation, model = _OPERATIONS[call.operation], ending.model or ""
         result = "cancelled" if ending.cancelled is not None else ending.error or "ok"
@@ -67,6 +72,7 @@ class Accounting:
             meter.observe(instruments.TTFT, ending.ttft, operation, model)
         if ending.usage is not None:
             self._measure_usage(ending, operation, model)
+            self._measure_cost(ending, cost, model)
         if call.principal.key_id is not None:
             meter.count(instruments.KEY_CALLS, call.principal.key_id)
 
@@ -90,3 +96,13 @@ class Accounting:
         if ending.call.stream and ending.ttft is not None and usage.output_tokens > 1:
             pace = (ending.total - ending.ttft) / (usage.output_tokens - 1)
             meter.observe(instruments.PER_TOKEN, pace, operation, model)
+
+    def _measure_cost(self, ending: Ending, cost: float | None, model: str) -> None:
+        meter, key = self.meter, ending.call.principal.key_id
+        backend = "" if ending.backend is None else ending.backend.name
+        if cost is None:
+            meter.count(instruments.UNPRICED, model, backend)
+            return
+        meter.count(instruments.COST, model, backend, by=cost)
+        if key is not None:
+            meter.count(instruments.KEY_COST, key, by=cost)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
 
 from continuum.core import ANONYMOUS, Engine, Limits
-from continuum.providers import ModelInfo
 from continuum.resilience.buckets import Buckets
 from continuum.runtime.accounting import Accounting
 from continuum.runtime.door import Door
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from continuum.backends.pool import Pool
     from continuum.chat import GlobalPrompt
     from continuum.config import BackendConfig, Config, ConfigStore
+    from continuum.config.facts import Facts
     from continuum.core import Principal
     from continuum.prompts import Prompts, Reading
+    from continuum.providers import ModelInfo
     from continuum.runtime.keyring import Keyring
 
 __all__ = ["Instance"]
@@ -42,6 +44,7 @@ class Instance:
         pool: Pool,
         keys: Keyring,
         prompts: Prompts,
+        facts: Facts,
         *,
         owns_process: bool = False,
         folder: Path | None = None,
@@ -55,7 +58,7 @@ class Instance:
         self.limits = Limits(store.config.rate_limiting, Buckets(trio.current_time), pool.meter)
         self.pool = pool
         self.prompts = prompts
-        self.accounts = Accounting(store.config.metrics, pool.meter)
+        self.accounts = Accounting(store.config.metrics, pool.meter, facts)
         self.engine = Door(Engine(store.config, pool, self.limits, prompts, self.accounts))
         self.draining = False
 
@@ -104,12 +107,20 @@ class Instance:
         return any(each.models and each.health.usable for each in self.pool.backends if each.config.enabled)
 
     def models(self, principal: Principal = ANONYMOUS) -> list[ModelInfo]:
-        """Every model and alias known now that this caller may use, in the configuration's order."""
-        found = {info.id: info for info in self.pool.catalog.models() if principal.may_use(info.id)}
+        """Every model and alias known now that this caller may use, in the configuration's order. What a server does
+        not say of a window, the facts may.
+        """
+        listed = self.pool.catalog.models()
+        found = {info.id: self._completed(info) for info in listed if principal.may_use(info.id)}
         for alias, target in self.config.routing.aliases.items():
             if target in found:
-                found.setdefault(alias, ModelInfo(alias, "continuum", found[target].created))
+                found.setdefault(alias, replace(found[target], id=alias, owned_by="continuum"))
         return list(found.values())
+
+    def _completed(self, info: ModelInfo) -> ModelInfo:
+        if info.context_window is not None or (facts := self.accounts.facts.of(info.id)) is None:
+            return info
+        return replace(info, context_window=facts.context_window)
 
     def default_model(self) -> str | None:
         """The model for a caller who names none: routing.default_model, else the first there is."""

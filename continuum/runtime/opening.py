@@ -15,6 +15,7 @@ from continuum.backends.tasks import open_tasks
 from continuum.config import store_of
 from continuum.errors import ConfigError, ConfigProblem
 from continuum.prompts import Prompts
+from continuum.runtime.facts import read_facts
 from continuum.runtime.instance import Instance
 from continuum.runtime.keyring import Keyring, make_keyring
 from continuum.runtime.reload import Reloader
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from continuum.backends.transport import HttpClient
     from continuum.config import Config, ConfigStore
+    from continuum.config.facts import Facts
 
 __all__ = ["make_instance", "open_instance", "run_instance"]
 
@@ -42,6 +44,7 @@ async def make_instance(
     config, problems = store.config, list[ConfigProblem]()
     pool: Pool | None = None
     keys: Keyring | None = None
+    facts: Facts | None = None
     try:
         pool = await trio.to_thread.run_sync(partial(Pool, config, client=client))
     except ConfigError as fault:
@@ -50,13 +53,17 @@ async def make_instance(
         keys = await make_keyring(store)
     except ConfigError as fault:
         problems += fault.problems
-    if pool is None or keys is None:
+    try:
+        facts = await trio.to_thread.run_sync(read_facts, store, config)
+    except ConfigError as fault:
+        problems += fault.problems
+    if pool is None or keys is None or facts is None:
         if keys is not None:
             keys.close()
         raise ConfigError(problems)
     prompts = await trio.to_thread.run_sync(Prompts, config.global_prompts, store.beside)
     folder = _folder(config, owns_process=owns_process)
-    instance = Instance(store, pool, keys, prompts, owns_process=owns_process, folder=folder)
+    instance = Instance(store, pool, keys, prompts, facts, owns_process=owns_process, folder=folder)
     store.prepare_with(Reloader(instance).prepare)
     return instance
 

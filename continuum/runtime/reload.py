@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from continuum.runtime import log
+from continuum.runtime.facts import read_facts
 
 if TYPE_CHECKING:
     from continuum.config import Config
@@ -88,6 +89,15 @@ def _engine(instance: Instance, config: Config) -> Step:
     return Step(lambda: instance.engine.replace(instance.make_engine(config)))
 
 
+def _facts(instance: Instance, config: Config) -> Step:
+    facts = read_facts(instance.store, config)
+
+    def swap() -> None:
+        instance.accounts.facts = facts
+
+    return Step(swap)
+
+
 def _metrics(instance: Instance, config: Config) -> Step:
     return Step(lambda: instance.accounts.retune(config.metrics))
 
@@ -101,6 +111,7 @@ PARTS: tuple[Part, ...] = (
     Part(("circuit_breaker",), _breakers),
     Part(("retry",), _retries),
     Part(("metrics",), _metrics),
+    Part(("model_metadata_file",), _facts),
     Part(("backends", "health_checks", "timeouts"), _pool),
     Part(("backends", "fallback", "health_checks", "routing", "timeouts"), _engine),  # after the pool
 )

@@ -45,12 +45,17 @@ class Spread:
 
 @dataclass(slots=True)
 class Series:
-    """Counts of one thing."""
+    """Counts of one thing. cost: US dollars of the calls that are priced; those with usage and without a price are
+    unpriced.
+    """
 
     requests: int = 0
     errors: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    cost: float = 0.0
     latency: Spread = field(default_factory=Spread)
     ttft: Spread = field(default_factory=Spread)
 
@@ -65,14 +70,14 @@ class Statistics:
         self.models: dict[str, Series] = {}
         self.keys: dict[str, Series] = {}
 
-    def record(self, ending: Ending) -> None:
-        """Count one call."""
-        _count(self.totals, ending)
+    def record(self, ending: Ending, cost: float | None) -> None:
+        """Count one call. cost: US dollars, None where it is not known."""
+        _count(self.totals, ending, cost)
         backend = None if ending.backend is None else ending.backend.name
         names = (self.backends, backend), (self.models, ending.model), (self.keys, ending.call.principal.key_id)
         for series, name in names:
             if name is not None:
-                _count(_series(series, name), ending)
+                _count(_series(series, name), ending, cost)
 
 
 def _series(names: dict[str, Series], name: str) -> Series:
@@ -81,7 +86,7 @@ def _series(names: dict[str, Series], name: str) -> Series:
     return names.setdefault(name, Series())
 
 
-def _count(series: Series, ending: Ending) -> None:
+def _count(series: Series, ending: Ending, cost: float | None) -> None:
     series.requests += 1
     series.errors += ending.error is not None
     series.latency.add(ending.total)
@@ -90,3 +95,8 @@ def _count(series: Series, ending: Ending) -> None:
     if ending.usage is not None:
         series.input_tokens += ending.usage.input_tokens
         series.output_tokens += ending.usage.output_tokens
+        if cost is None:
+            series.unpriced += 1
+        else:
+            series.priced += 1
+            series.cost += cost

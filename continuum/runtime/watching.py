@@ -12,6 +12,7 @@ import trio
 
 from continuum.config.watch import watch
 from continuum.errors import ConfigError, InternalError
+from continuum.runtime.facts import facts_file, reread_facts
 
 if TYPE_CHECKING:
     from continuum.config import ConfigStore
@@ -52,7 +53,7 @@ async def keep_up(instance: Instance, hangups: AsyncIterator[int] | None) -> Non
 
 async def _watch(instance: Instance) -> None:
     def files() -> Collection[Path]:
-        named = (instance.store.file, _key_file(instance), *instance.prompts.files)
+        named = (instance.store.file, _key_file(instance), _facts_file(instance), *instance.prompts.files)
         return [path for path in named if path is not None]
 
     async def changed(which: set[Path]) -> None:
@@ -60,6 +61,8 @@ async def _watch(instance: Instance) -> None:
             await reload(instance.store)
         if _key_file(instance) in which:
             await instance.keys.reread()
+        if _facts_file(instance) in which:
+            await reread_facts(instance)
         if not which.isdisjoint(instance.prompts.files):
             await instance.read_prompts()
 
@@ -71,11 +74,16 @@ def _key_file(instance: Instance) -> Path | None:
     return None if named is None else Path(named)
 
 
+def _facts_file(instance: Instance) -> Path | None:
+    return facts_file(instance.store, instance.config)
+
+
 async def _heed(hangups: AsyncIterator[int], instance: Instance) -> None:
     async for _ in hangups:
         await reload(instance.store)
         if _key_file(instance) is not None:
             await instance.keys.reread()
+        await reread_facts(instance)
         await instance.read_prompts()
 
 

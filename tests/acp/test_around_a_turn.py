@@ -75,6 +75,19 @@ async def test_usage_is_in_the_answer_and_in_the_ring() -> None:
         assert notices(peer, "usage_update") == [{"sessionUpdate": "usage_update", "used": 120, "size": 1000}]
 
 
+async def test_what_a_session_has_cost_is_told_until_a_price_is_not_known() -> None:
+    answers = [used("x", Usage(100, 20)) for _ in range(3)]
+    scripted = host(*answers, window=1000)
+    scripted.cost = 0.25
+    async with agent(scripted) as peer:
+        session = await peer.new_session()
+        for cost in (0.25, 0.25, None):
+            scripted.cost = cost
+            await peer.answer(await peer.prompt(session))
+        told = [update.get("cost") for update in notices(peer, "usage_update")]
+    assert told == [{"amount": 0.25, "currency": "USD"}, {"amount": 0.5, "currency": "USD"}, None]
+
+
 async def test_a_window_nobody_knows_is_not_made_up() -> None:
     async with agent(host(used("x", Usage(1, 2)))) as peer:
         await peer.answer(await peer.prompt(await peer.new_session()))

@@ -1,5 +1,6 @@
 """Sessions that last: load, resume, list, close, delete, fork, and what is put to sleep, through the whole agent."""
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from continuum.acp.archive import Turn
 from continuum.acp.inbound import Inbound
 from continuum.acp.session import Settings
 from continuum.acp.sessions import Places, SessionTable
-from continuum.chat import Message
+from continuum.chat import Message, Usage, UsageReported
 from continuum.errors import NoBackendAvailable
 from continuum.storage.memory import MemorySessions
 
@@ -196,6 +197,23 @@ async def test_choices_are_restored_but_for_the_widest_mode(tmp_path: Path) -> N
         for session, mode in zip(sessions, ("read_only", "ask"), strict=True):
             options = (await opened(peer, "resume", session))["configOptions"]
             assert [option["currentValue"] for option in options] == ["n", mode, "high"]
+
+
+async def test_what_a_session_has_cost_outlives_the_process(tmp_path: Path) -> None:
+    def paid() -> ScriptedHost:
+        *steps, end = text_answer("x")
+        return ScriptedHost(deque([[*steps, UsageReported(Usage(100, 20)), end]]), context_window=1000, cost=0.25)
+
+    async with agent(paid(), acp=SQLITE, storage=tmp_path) as peer:
+        session = await peer.new_session()
+        await peer.answer(await peer.prompt(session))
+    async with agent(paid(), acp=SQLITE, storage=tmp_path) as peer:
+        await peer.initialize()
+        await opened(peer, "resume", session)
+        await peer.answer(await peer.prompt(session))
+        updates = [each["update"] for each in peer.notices]
+        (told,) = [each for each in updates if each["sessionUpdate"] == "usage_update"]
+    assert told["cost"] == {"amount": 0.5, "currency": "USD"}
 
 
 async def test_modes_and_options_keep_in_step() -> None:

@@ -148,6 +148,50 @@ async def test_who_may_read_and_where(tmp_path: Path) -> None:
             assert (await client.get("/metrics", headers={"x-api-key": CLIENT_KEY})).status_code == 404
 
 
+async def test_what_calls_cost(tmp_path: Path) -> None:
+    """The price is that of the name the backend knows; an edit of the file of prices holds for the next call."""
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("models: {vendor-name: {pricing: {input: 1000000, output: 0}, context_window: 4711}}")
+    admin = {"authorization": "Bearer admin-token-4711"}
+    unpriced = {"model": "unpriced", "backend": "alpha"}
+    async with open_upstream() as upstream:
+        names = [{"id": MODEL, "upstream": "vendor-name"}, "unpriced"]
+        configuration = {
+            **config(
+                {**backend(upstream.url), "models": names},
+                admin={"auth": {"method": "bearer_token", "token": "admin-token-4711"}},
+                api_keys={"api_keys": [{"id": "team", "key": CLIENT_KEY}]},
+            ),
+            "model_metadata_file": prices.name,
+        }
+        mine = {"authorization": f"Bearer {CLIENT_KEY}"}
+        async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
+            used = (await ask(client, asked(), mine)).json["usage"]["prompt_tokens"]
+            await ask(client, asked("unpriced"))
+            first, stats = await scrape(client), (await client.get("/admin/stats", headers=admin)).json()
+            prices.write_text("models: {vendor-name: {pricing: {input: 0, output: 0}}, unpriced: {aliases: [")
+            await trio.to_thread.run_sync(router.wait_for_line, "the facts about models stay as they are")
+            prices.write_text("models: {unpriced: {pricing: {input: 2000000, output: 0}}}")
+            with trio.fail_after(10):
+                while not (last := await scrape(client)).of("continuum_cost_usd_total", **unpriced):
+                    await ask(client, asked("unpriced"))
+    assert first.of("continuum_cost_usd_total", model=MODEL, backend="alpha") == used
+    assert first.of("continuum_key_cost_usd_total", key="team") == used
+    assert first.of("continuum_unpriced_requests_total", **unpriced) == 1
+    assert (stats["totals"]["cost"], stats["totals"]["unpriced_requests"]) == (used, 1)
+    assert (stats["models"]["unpriced"]["cost"], stats["keys"]["team"]["cost"]) == (None, used)
+    assert last.of("continuum_cost_usd_total", **unpriced) == 2 * used
+
+
+async def test_a_window_that_no_server_tells_is_shown(tmp_path: Path) -> None:
+    async with open_upstream() as upstream:
+        configuration = config(backend(upstream.url, models=["gpt-4o", MODEL]), routing={"aliases": {"best": "gpt-4o"}})
+        async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
+            listed = (await client.get("/v1/models")).json()["data"]
+    windows = {each["id"]: each.get("context_window") for each in listed}
+    assert windows == {"gpt-4o": 128_000, MODEL: None, "best": 128_000}
+
+
 async def test_openmetrics_for_those_who_ask(tmp_path: Path) -> None:
     async with open_router(tmp_path, config()) as router, client_of(router.url) as client:
         accept = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}

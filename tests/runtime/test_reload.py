@@ -20,7 +20,8 @@ def test_every_section_is_in_the_table() -> None:
     parts = {name for part in PARTS for name in part.sections}
     assert parts.isdisjoint(AT_EACH_REQUEST)
     assert parts.isdisjoint(RESTART_ONLY)
-    assert parts | set(AT_EACH_REQUEST) | set(RESTART_ONLY) == set(SECTIONS), "a section that nobody heeds"
+    heeded = parts | set(AT_EACH_REQUEST) | set(RESTART_ONLY)
+    assert heeded == {*SECTIONS, "model_metadata_file"}, "a section that nobody heeds"
 
 
 def entry(url: str, name: str, **more: object) -> dict[str, object]:

@@ -50,6 +50,7 @@ class ScriptedReply:
     attempts: int = 1
     backend: str = "b"
     fallback: Fallen | None = None
+    cost: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,6 +108,7 @@ class ScriptedHost:
     context_window: int | None = None
     attempts: int = 1  # that the next replies took
     fallback: Fallen | None = None  # theirs, too
+    cost: float | None = None  # of each
     prompt: GlobalPrompt | None = None  # that any call may get
     before_open: trio.Event | None = None  # the answer's first content waits for this
     requests: list[ChatRequest] = field(default_factory=list[ChatRequest])
@@ -128,7 +130,7 @@ class ScriptedHost:
             await self.before_open.wait()
         if steps and isinstance(steps[0], Exception):
             raise steps[0]
-        self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts, fallback=self.fallback))
+        self.replies.append(ScriptedReply(deque(steps), attempts=self.attempts, fallback=self.fallback, cost=self.cost))
         return self.replies[-1]
 
     @property
@@ -146,7 +148,7 @@ class ScriptedHost:
         return ScriptedPool([ScriptedBackend("b", {name: name for name in self.names})])
 
     def prompt_for(self, model: str) -> GlobalPrompt | None:
-        assert model in self.names
+        assert model
         return self.prompt
 
     def default_model(self) -> str | None:

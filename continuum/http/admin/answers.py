@@ -356,13 +356,16 @@ class Percentiles(TypedDict):
 
 
 class Usage(TypedDict):
-    """What was asked since the start, and how it went. cost: null until prices are known."""
+    """What was asked since the start, and how it went. cost: US dollars of the requests whose model has a known price,
+    null without any; unpriced_requests have usage and no price: they are in no cost.
+    """
 
     requests: int
     errors: int
     input_tokens: int
     output_tokens: int
     cost: float | None
+    unpriced_requests: int
     latency_ms: Percentiles
     ttft_ms: Percentiles
 

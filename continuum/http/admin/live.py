@@ -50,7 +50,8 @@ def _usage(series: Series) -> Usage:
         "errors": series.errors,
         "input_tokens": series.input_tokens,
         "output_tokens": series.output_tokens,
-        "cost": None,
+        "cost": round(series.cost, 9) if series.priced else None,
+        "unpriced_requests": series.unpriced,
         "latency_ms": _percentiles(series.latency),
         "ttft_ms": _percentiles(series.ttft),
     }
