@@ -50,6 +50,7 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
     "click": ("continuum.cli",),
     "coredis": ("continuum.storage",),
     "h11": ("continuum.http", "continuum.testing"),
+    "h2": ("continuum.http.edge.http2",),
     "httptools": ("continuum.backends.transport",),
     "httpx": ("continuum.backends", "continuum.cli.api", "continuum.acp.tools.fetch"),
     "hypercorn": ("continuum.http",),

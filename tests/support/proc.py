@@ -1,5 +1,6 @@
 """What Linux tells about one process: memory that is its own, descriptors, sockets, threads."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def figures(pid: int) -> Figures:
     targets = [_target(path) for path in (root / "fd").iterdir()]
     sockets = sum(target.startswith("socket:") for target in targets)
     return Figures(int(pss) * 1024, len(targets), sockets, len(list((root / "task").iterdir())))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that it has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _target(path: Path) -> str:

@@ -9,7 +9,7 @@ import trio
 import yaml
 from child import Child
 
-LISTENING = r"^continuum: listening on (http://\S+)$"
+LISTENING = r"^continuum: listening on (https?://\S+)$"
 
 # Quick to fail, for tests that wait for a limit. Others keep the product's own, which no busy machine reaches.
 IMPATIENT: Mapping[str, Any] = {

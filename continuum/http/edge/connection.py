@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     App = Callable[[Any, Any, Any], Awaitable[None]]
 
-__all__ = ["Connection", "Shared"]
+__all__ = ["WRITE_TIMEOUT", "Connection", "Shared"]
 
 _log = logging.getLogger("continuum.http")
 
-_WRITE_TIMEOUT = 60.0
+WRITE_TIMEOUT = 60.0
 """Seconds in which a client must read something of what waits for it."""
 
 _TURNS = 16
@@ -367,7 +367,7 @@ class Connection:
         wire = self.wire
         sent = wire.send(data)
         while not sent:
-            self.due = trio.current_time() + _WRITE_TIMEOUT
+            self.due = trio.current_time() + WRITE_TIMEOUT
             await trio.lowlevel.wait_writable(wire.socket)
             sent = wire.flush()
             self.due = inf
