@@ -5,7 +5,6 @@ Whoever builds a mechanism strikes its row.
 
 _LATER = """
 server.workers
-server.header_timeout
 rate_limiting.storage
 files
 metrics.otlp

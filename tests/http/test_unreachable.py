@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ async def speak_no_tls(peer: Peer) -> None:
 
 
 @asynccontextmanager
-async def blackhole() -> AsyncIterator[str]:
+async def blackhole() -> AsyncGenerator[str]:
     """A port whose backlog is full: what knocks there is not answered, as behind a firewall that drops."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -45,20 +45,20 @@ async def blackhole() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def no_tls() -> AsyncIterator[str]:
+async def no_tls() -> AsyncGenerator[str]:
     async with raw_server(speak_no_tls) as server:
         yield f"https://127.0.0.1:{server.origin.port}"
 
 
 @asynccontextmanager
-async def silent_in_tls() -> AsyncIterator[str]:
+async def silent_in_tls() -> AsyncGenerator[str]:
     """It takes the connection, and says nothing of TLS."""
     async with raw_server(hang) as server:
         yield f"https://127.0.0.1:{server.origin.port}"
 
 
 @asynccontextmanager
-async def untrusted() -> AsyncIterator[str]:
+async def untrusted() -> AsyncGenerator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate()["cert_file"], certificate()["key_file"])
     async with raw_server(hang, tls=context) as server:
@@ -66,7 +66,7 @@ async def untrusted() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def unknown_name() -> AsyncIterator[str]:
+async def unknown_name() -> AsyncGenerator[str]:
     yield "http://nobody-has-this-name.invalid"
 
 

@@ -129,6 +129,7 @@ async def _accept(listening: socket.socket, slots: trio.Semaphore, begin: Callab
     """Accept for as long as there is a slot for what comes: all who knock are let in at once, since one per turn of
     the scheduler would keep them waiting for seconds where many are served.
     """
+    short = False
     for turn in count(1):
         if turn % _BATCH == 0:
             await trio.lowlevel.checkpoint()
@@ -139,10 +140,15 @@ async def _accept(listening: socket.socket, slots: trio.Semaphore, begin: Callab
             continue
         except OSError as fault:
             if fault.errno in _SHORT_OF:
-                _log.warning("no connection can be accepted for now: %s", os.strerror(fault.errno or 0))
+                if not short:
+                    _log.warning("no connection can be accepted for now: %s", os.strerror(fault.errno or 0))
+                short = True
                 await trio.sleep(_PAUSE)
             await trio.lowlevel.checkpoint()
             continue  # whoever it was has left
+        if short:
+            _log.info("connections are accepted again")
+            short = False
         try:
             slots.acquire_nowait()
         except trio.WouldBlock:

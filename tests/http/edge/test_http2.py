@@ -40,11 +40,8 @@ class Client:
         self.http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
         self._wire = wire
 
-    async def begin(self, **settings: int) -> None:
+    async def begin(self) -> None:
         self.http.initiate_connection()
-        if settings:
-            named = {getattr(h2.connection.SettingCodes, name.upper()): value for name, value in settings.items()}
-            self.http.update_settings(named)
         await self.flush()
 
     def ask(self, method: str, path: str, *, end: bool) -> int:
