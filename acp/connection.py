@@ -77,6 +77,8 @@ class Connection:
         if isinstance(outcome, Mapping):
             self._transport.post(encode_result(request.id, outcome))
         else:
+            if call.ahead:
+                self._transport.hold()
             self._agent.in_flight.add(call)
             self._nursery.start_soon(self._finish, call, outcome)
 
@@ -102,7 +104,7 @@ class Connection:
             call.afterwards = None
         finally:
             self._agent.in_flight.remove(call)
-        self._transport.post(answer)
+        self._transport.post(answer, ahead=call.ahead)
         if call.afterwards is not None and not call.scope.cancelled_caught:
             await call.afterwards()
 

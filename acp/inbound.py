@@ -19,13 +19,15 @@ class Inbound:
 
     Its work runs inside `scope`, whoever cancels that: the request's own $/cancel_request, its session's cancel,
     or the process's end. A cancelled request is answered with `if_cancelled`, else with error -32800.
-    afterwards: what the client is to be told right behind the answer, where there was one.
+    ahead: nothing is told to the client before this is answered. afterwards: what it is to be told right behind the
+    answer, where there was one.
     """
 
     def __init__(self, ident: RequestId, params: Any) -> None:
         self.id = ident
         self.params = params
         self.scope = trio.CancelScope()
+        self.ahead = False
         self.if_cancelled: Mapping[str, object] | None = None
         self.afterwards: Callable[[], Awaitable[None]] | None = None
 

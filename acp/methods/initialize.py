@@ -80,6 +80,7 @@ def _runs_terminal_methods(capabilities: JsonObject) -> bool:
 def handle(agent: Agent, call: Inbound) -> Initialized | Awaitable[Initialized]:
     """The handshake, where it was not the first line (greeting.py), waits for the configuration, or comes again."""
     answered = answer(call.params)
+    call.ahead = not agent.initialized.is_set()
     agent.greeted(capabilities_of(call.params))
     return _as_configured(agent, answered) if agent.deferred else answered
 

@@ -32,6 +32,7 @@ class StdioTransport:
         self._lines: list[bytes] = []
         self._unwritten = 0
         self._work = trio.Event()
+        self._behind: list[bytes] | None = None  # lines that are held
         self._waiting = trio.lowlevel.ParkingLot()
         self._broken = False
 
@@ -46,12 +47,21 @@ class StdioTransport:
         except OSError:
             return b""
 
-    def post(self, line: bytes) -> None:
-        """Queue a line; dropped once the client has gone."""
-        if not self._broken:
-            self._lines.append(line)
-            self._unwritten += len(line)
-            self._work.set()
+    def hold(self) -> None:
+        """What is posted from now on waits for the line that goes ahead of it."""
+        self._behind = []
+
+    def post(self, line: bytes, *, ahead: bool = False) -> None:
+        """Queue a line; dropped once the client has gone. ahead: it is the one that `hold` spoke of."""
+        if self._broken:
+            return
+        self._unwritten += len(line)
+        if self._behind is not None and not ahead:
+            self._behind.append(line)
+            return
+        self._lines += [line, *(self._behind or ())]
+        self._behind = None
+        self._work.set()
 
     async def room(self) -> None:
         """Wait while the client is behind by a lot; a checkpoint only then."""

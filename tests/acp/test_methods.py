@@ -42,6 +42,56 @@ async def test_initialize_comes_first() -> None:
         await peer.initialize()
 
 
+PIPELINED: Json = {"id": 1, "method": "initialize", "params": HELLO}
+BEHIND: list[Json] = [
+    {"id": 2, "method": "no/such"},
+    {"id": 3, "method": "session/new", "params": {"cwd": "relative"}},
+    {"id": 4, "method": "authenticate"},
+    {"id": 5, "method": "session/new", "params": {"cwd": "/"}},
+]
+
+
+async def test_what_comes_behind_a_greeting_that_waits_for_the_configuration_is_answered_behind_it() -> None:
+    may_load = threading.Event()
+
+    def load() -> Config:
+        assert may_load.wait(20)
+        return config_of({"capabilities": {"mcp": False}})
+
+    async with agent(load=load, deferred=True) as peer:
+        await peer.send({"id": 0, "method": "authenticate"}, PIPELINED, *BEHIND)
+        may_load.set()
+        answers = [await peer.receive() for _ in range(6)]
+        assert [each["id"] for each in answers] == [0, 1, 2, 3, 4, 5]
+        assert answers[1]["result"]["agentCapabilities"]["mcp"] == {"http": False, "sse": False}
+        assert (await peer.notice("available_commands_update"))["availableCommands"]
+
+
+async def test_a_greeting_that_waited_for_a_faulty_configuration_comes_before_the_fault() -> None:
+    def load() -> Config:
+        raise ConfigError([ConfigProblem("is wrong", "acp.capabilities.mcp")])
+
+    for _ in range(8):  # two tasks wait for the same thing
+        async with agent(load=load, deferred=True) as peer:
+            await peer.send(PIPELINED, BEHIND[-1])
+            first, second = await peer.receive(), await peer.receive()
+            assert first["result"]["protocolVersion"] == 1
+            assert second["error"]["code"] == -32603
+
+
+async def test_a_greeting_that_is_cancelled_while_it_waits_holds_nothing_up() -> None:
+    may_load = threading.Event()
+
+    def load() -> Config:
+        assert may_load.wait(20)
+        return config_of()
+
+    async with agent(load=load, deferred=True) as peer:
+        await peer.send(PIPELINED, BEHIND[0], {"method": "$/cancel_request", "params": {"requestId": 1}})
+        assert [(await peer.receive())["error"]["code"] for _ in range(2)] == [-32800, -32601]
+        may_load.set()
+
+
 async def test_unknown_methods_and_notifications() -> None:
     async with agent() as peer:
         await peer.initialize()

@@ -14,6 +14,7 @@ import trio
 from acp_schema import hold_to_schema
 
 from continuum import config
+from continuum.acp.greeting import Greeting
 from continuum.acp.server import serve
 from continuum.chat import ChatRequest, Event, Finished, GlobalPrompt, PartStarted, Started, TextDelta
 from continuum.config import BackendConfig, Config
@@ -330,8 +331,9 @@ async def agent(
     acp: Mapping[str, object] | None = None,
     load: Callable[[], config.Config] | None = None,
     storage: Path = Path("/nowhere"),
+    deferred: bool = False,
 ) -> AsyncGenerator[Peer]:
-    """An agent inside this test behind two pipes, until the block ends."""
+    """An agent inside this test behind two pipes, until the block ends. deferred: its greeting waits for `load`."""
     scripted = host or ScriptedHost()
 
     @asynccontextmanager
@@ -344,7 +346,11 @@ async def agent(
 
     async def run() -> None:
         peer.exit_code = await serve(
-            in_fd=agent_in, out_fd=agent_out, load=load or (lambda: config_of(acp, storage)), open_host=open_host
+            in_fd=agent_in,
+            out_fd=agent_out,
+            load=load or (lambda: config_of(acp, storage)),
+            open_host=open_host,
+            greeting=Greeting(deferred=deferred),
         )
         os.close(agent_out)
 
