@@ -154,8 +154,9 @@ class Servers:
             await attend(server, self._cwd)
         # A foreign transport's outermost frame: the session lives. Cancelled may come in a group with it, and goes on.
         except* Exception as faults:  # noqa: BLE001 (as said)
-            _log.debug("MCP server %s", server.spec.name, exc_info=faults)
-            server.fail(_reason(faults))
+            reason = _reason(faults)
+            _log.debug("MCP server %s: %s", server.spec.name, reason)
+            server.fail(reason)
 
     async def ready(self) -> None:
         """Wait until each is up or disabled; each has its own deadline."""
@@ -204,7 +205,7 @@ def _reason(faults: ExceptionGroup[Exception]) -> str:
     while isinstance(first, BaseExceptionGroup):
         members: tuple[BaseException, ...] = first.exceptions  # pyright: ignore[reportUnknownMemberType] (of any kind)
         first = members[0]
-    return str(first) if isinstance(first, ServerFault) else f"it cannot be reached ({type(first).__name__})"
+    return str(first) if isinstance(first, ServerFault) else f"it cannot be used ({type(first).__name__})"
 
 
 def specs_of(configured: Sequence[McpServer], given: Sequence[JsonObject]) -> list[Spec]:

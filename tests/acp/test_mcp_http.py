@@ -1,6 +1,7 @@
 """MCP servers over HTTP, streamable and sse: their tools are called; one that is no MCP server is disabled."""
 
 import hashlib
+import ssl
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import mcp_server
 import pytest
 import trio
 from acp_peer import ScriptedHost, text_answer
+from certificates import certificate
 from desk import call, calls, open_desk, told
 from raw_server import Peer, raw_server
 
@@ -24,13 +26,12 @@ KEY = "sk-planted-mcp-key"
 PROGRAM = Path(mcp_server.__file__).with_name("mcp_http_server.py")
 PATHS = {"http": "/mcp", "sse": "/sse"}
 TRANSPORTS = {"http": "streamable-http", "sse": "sse"}
-GARBAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\nhello"
-BROKEN = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
-NO_HTTP = b"\x00\x01\x02 no HTTP at all\r\n\r\n"
-NO_MESSAGE = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"a": [1]'
-
 # The official client leaves its last event stream to the garbage collector, which trio remarks upon.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core)2:ResourceWarning")
+
+
+def answer(status: str, header: str = "content-type: text/plain", body: bytes = b"hello") -> bytes:
+    return f"HTTP/1.1 {status}\r\n{header}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def given(kind: str, port: int, name: str = "double") -> dict[str, Any]:
@@ -64,30 +65,72 @@ async def test_a_tool_is_called_with_the_clients_headers(kind: str, tmp_path: Pa
     assert told(scripted) == f"hello Ada, {hashlib.sha256(KEY.encode()).hexdigest()}"
 
 
+NO_MCP = "what answers at its URL is no MCP server"
+ANSWERS: dict[str, tuple[bytes, str]] = {
+    "401": (answer("401 Unauthorized"), "it wants other credentials: look at the headers that it is given (HTTP 401)"),
+    "403": (
+        answer("403 Forbidden"),
+        "it does not let these credentials in: look at the headers that it is given (HTTP 403)",
+    ),
+    "404": (answer("404 Not Found"), "there is no MCP server at its URL (HTTP 404)"),
+    "302": (
+        answer("302 Found", "location: https://elsewhere.example/"),
+        "it redirects elsewhere: give the address that it redirects to (HTTP 302)",
+    ),
+    "500": (answer("500 Internal Server Error"), "it fails (HTTP 500)"),
+    "html": (answer("200 OK", "content-type: text/html"), NO_MCP),
+    "json": (answer("200 OK", "content-type: application/json", b'{"a": [1]'), NO_MCP),
+    "bytes": (b"\x00\x01\x02 no HTTP at all\r\n\r\n", NO_MCP),
+    "end": (b"", NO_MCP),
+}
+
+
 @pytest.mark.parametrize("kind", PATHS)
-@pytest.mark.parametrize(
-    "answer", [BROKEN, GARBAGE, NO_HTTP, NO_MESSAGE, b""], ids=["500", "html", "bytes", "json", "end"]
-)
-async def test_what_is_no_mcp_server_is_disabled_and_the_session_lives(
-    kind: str, answer: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_what_is_no_mcp_server_is_disabled_for_a_reason_and_the_session_lives(
+    kind: str, case: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    said, reason = ANSWERS[case]
+
     async def refuse(peer: Peer) -> None:
         while await peer.request():
-            await peer.send(answer)
-            if not answer:
+            await peer.send(said)
+            if not said:
                 return
 
     async with raw_server(refuse) as server:
-        await disabled(tmp_path, given(kind, server.origin.port))
+        await disabled(tmp_path, given(kind, server.origin.port), reason)
     assert KEY not in caplog.text
 
 
 @pytest.mark.parametrize("kind", PATHS)
 async def test_a_server_that_is_down(kind: str, tmp_path: Path) -> None:
-    await disabled(tmp_path, given(kind, free_port()))
+    await disabled(tmp_path, given(kind, free_port()), "the connection is refused: nothing listens at its address")
 
 
-async def disabled(cwd: Path, server: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kind", PATHS)
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://127.0.0.1:{port}/", "nobody trusted vouches for its TLS certificate"),
+        ("http://no-such-host.invalid/", "its host name is not known"),
+        ("ftp://127.0.0.1/", "its URL is no http:// or https:// address"),
+        ("here", "its URL is no http:// or https:// address"),
+    ],
+)
+async def test_an_address_that_leads_nowhere(kind: str, url: str, reason: str, tmp_path: Path) -> None:
+    files = certificate()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(files["cert_file"], files["key_file"])
+
+    async def shake_hands(peer: Peer) -> None:
+        await peer.request()
+
+    async with raw_server(shake_hands, tls=tls) as server:
+        await disabled(tmp_path, {**given(kind, 0), "url": url.format(port=server.origin.port)}, reason)
+
+
+async def disabled(cwd: Path, server: dict[str, Any], reason: str) -> None:
     scripted = ScriptedHost()
     scripted.answers.append(text_answer("ok"))
     async with open_desk(scripted, acp=ALLOW) as ide:
@@ -96,7 +139,7 @@ async def disabled(cwd: Path, server: dict[str, Any]) -> None:
             assert await ide.prompt(session) == {"stopReason": "end_turn"}
         assert ide.said() == "ok"
         said = ide.said("agent_thought_chunk")
-        assert said.startswith("The MCP server double is disabled: it cannot be reached")
+        assert said.startswith(f"The MCP server double is disabled: {reason}")
         assert KEY not in str(ide.messages)
 
 

@@ -22,6 +22,7 @@ class Peer:
     def __init__(self, stream: Stream, number: int) -> None:
         self.stream = stream
         self.number = number
+        self.body = b""  # of the last request
         self._buffer = b""
 
     async def request(self, *, body: bool = True) -> bytes:
@@ -29,15 +30,15 @@ class Peer:
         while b"\r\n\r\n" not in self._buffer:
             if not await self._more():
                 return b""
-        head, _, rest = self._buffer.partition(b"\r\n\r\n")
-        size = 0
+        head = self._buffer.partition(b"\r\n\r\n")[0]
+        start, size = len(head) + 4, 0
         for line in head.lower().split(b"\r\n"):
             if body and line.startswith(b"content-length:"):
                 size = int(line.partition(b":")[2])
-        while len(self._buffer) < len(head) + 4 + size:
+        while len(self._buffer) < start + size:
             if not await self._more():
                 return b""
-        self._buffer = self._buffer[len(head) + 4 + size :] if body else rest
+        self.body, self._buffer = self._buffer[start : start + size], self._buffer[start + size :]
         return head
 
     async def send(self, data: bytes) -> None:

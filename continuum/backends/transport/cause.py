@@ -10,7 +10,7 @@ from typing import Final
 
 from continuum.errors import ConnectFailed
 
-__all__ = ["Cause", "connect_failed"]
+__all__ = ["Cause", "cause_of", "connect_failed"]
 
 
 class Cause(StrEnum):
@@ -72,11 +72,12 @@ _PLAIN_ANSWERS: Final = frozenset(
 
 def connect_failed(fault: Exception | Cause) -> ConnectFailed:
     """The error to raise. fault: what the attempt raised, or the cause itself."""
-    cause = fault if isinstance(fault, Cause) else _cause(fault)
+    cause = fault if isinstance(fault, Cause) else cause_of(fault)
     return ConnectFailed(_SAID[cause], cause=cause)
 
 
-def _cause(fault: Exception) -> Cause:
+def cause_of(fault: BaseException) -> Cause:
+    """What an attempt that raised this failed of."""
     match fault:
         case socket.gaierror() | UnicodeError():
             return Cause.UNKNOWN_NAME
