@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from continuum.config.edit import Base, Edit
 from continuum.config.types import is_masked
 from continuum.config.view import ADMIN_SECTIONS, masked
@@ -16,7 +18,7 @@ from continuum.http.admin.door import Door
 
 if TYPE_CHECKING:
     from continuum.config import Admin, Config, Server
-    from continuum.config.store import Committed, ConfigStore
+    from continuum.config.store import Candidate, Committed, ConfigStore
     from continuum.config.version import VersionSource
     from continuum.errors import ConfigProblem
     from continuum.http.admin.request import Request
@@ -73,6 +75,13 @@ class Ground:
         """What edits start from."""
         current = self.store.current
         return Base(current.stored, current.config)
+
+    async def judge(self, changes: Mapping[str, Any]) -> Candidate:
+        """What replacing these sections would come to: judged as a commit would. Raises ConfigError."""
+        candidate = self.store.judge(changes)
+        if "api_keys" in candidate.sections_changed:  # a file of keys is read, ids of made keys are taken
+            await trio.to_thread.run_sync(self.instance.keys.prepare, candidate.in_force)
+        return candidate
 
     async def write(
         self,

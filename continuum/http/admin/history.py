@@ -80,7 +80,7 @@ async def rollback(ground: Ground, request: Request) -> RolledBack:
     names = named_sections(asked.sections)
     wanted = {name: target.stored[name] for name in names}
     request.expects(current.number)
-    candidate = ground.store.judge(wanted)
+    candidate = await ground.judge(wanted)
     answer: RolledBack = {
         "success": True,
         "message": f"Would roll back to version {target.number}",

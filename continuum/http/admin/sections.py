@@ -133,7 +133,7 @@ async def validate(ground: Ground, request: Request) -> Validated:
     try:
         check_kind(info.name, asked.config)
         edit = replaced(ground.base, info.name, asked.config)
-        candidate = ground.store.judge({info.name: edit.data})
+        candidate = await ground.judge({info.name: edit.data})
     except ConfigError as error:
         return {**answer, "valid": False, "errors": faults_of(error, info.name)}
     return {**answer, "warnings": warnings_of([*edit.warnings, *candidate.warnings], info.name)}

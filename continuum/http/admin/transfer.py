@@ -86,7 +86,7 @@ async def import_(ground: Ground, request: Request) -> Imported:
     try:
         text = await _read(asked)
         edits = _edits(ground.base, text, merge=asked.merge)
-        candidate = ground.store.judge({name: edit.data for name, edit in edits.items()})
+        candidate = await ground.judge({name: edit.data for name, edit in edits.items()})
     except ConfigError as error:
         faults: Validation = {"valid": False, "errors": faults_of(error), "warnings": []}
         return {**answer, "success": False, "message": message, "validation": faults}
@@ -114,7 +114,7 @@ async def _import(ground: Ground, request: Request, asked: Import, answer: Impor
     request.expects(current.number)
     edits = change(ground.base)
     changes = {name: edit.data for name, edit in edits.items()}
-    candidate = ground.store.judge(changes)
+    candidate = await ground.judge(changes)
     ground.staged = Staged(current.number, changes)
     return {
         **answer,
@@ -175,7 +175,7 @@ async def apply(ground: Ground, request: Request) -> Applied:
     if chosen and staged is not None and staged.version != current.number:
         raise VersionConflict(current.number)
     changes = {name: chosen.get(name, current.stored[name]) for name in names}
-    candidate = ground.store.judge(changes)
+    candidate = await ground.judge(changes)
     told = [each for each in candidate.warnings if each.key.partition(".")[0] in chosen]
     if told and not asked.force:
         raise warnings_refuse(told)

@@ -324,6 +324,11 @@ def test_keys_of_the_configuration_are_changed_there(desk: Desk) -> None:
     found = fault(desk.api.put("/config/api_keys", json={"config": section}))
     assert found["field"] == "api_keys.1.id"
     assert "a key made over the admin API has this id" in found["message"]
+    judged = ok(desk.api.post("/config/validate", json={"section": "api_keys", "config": section}))
+    assert (judged["valid"], judged["errors"]) == (False, [found])
+    content = json.dumps({"api_keys": section})
+    dry = ok(desk.api.post("/config/import", json={"format": "json", "content": content, "dry_run": True}))
+    assert (dry["success"], dry["validation"]["errors"][0]["message"]) == (False, found["message"])
     assert ok(desk.api.get("/config/history"))["current_version"] == 1
     section["api_keys"][1]["id"] = "another"
     ok(desk.api.put("/config/api_keys", json={"config": section}))
