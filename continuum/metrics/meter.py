@@ -89,20 +89,22 @@ class Meter:
         """So much more. labels: in the instrument's order."""
         if not self.enabled:
             return
-        counts = self._family(instrument, labels).counts
-        if labels in counts:
-            counts[labels] += by
+        family = self._families.get(instrument)
+        if family is not None and labels in family.counts:  # nearly always
+            family.counts[labels] += by
             return
-        admitted = self._families[instrument].admit(labels, self.limits)
-        counts[admitted] = counts.get(admitted, 0) + by
+        family = self._family(instrument, labels)
+        admitted = family.admit(labels, self.limits)
+        family.counts[admitted] = family.counts.get(admitted, 0) + by
 
     def observe(self, instrument: Instrument, value: float, *labels: str) -> None:
         """One more value of a histogram."""
         if not self.enabled:
             return
-        family = self._family(instrument, labels)
-        histogram = family.histograms.get(labels)
+        family = self._families.get(instrument)
+        histogram = None if family is None else family.histograms.get(labels)
         if histogram is None:
+            family = self._family(instrument, labels)
             admitted = family.admit(labels, self.limits)
             empty = Histogram([0] * (len(instrument.buckets) + 1))
             histogram = family.histograms.setdefault(admitted, empty)

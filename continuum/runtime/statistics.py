@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from continuum.chat import Usage
     from continuum.core import Ending
 
 __all__ = ["Series", "Spread", "Statistics"]
@@ -28,10 +29,10 @@ class Spread:
     count: int = 0
     _near: Counter[int] = field(default_factory=Counter[int])
 
-    def add(self, seconds: float) -> None:
-        """Count one."""
+    def add(self, place: int) -> None:
+        """Count one. place: in which bucket it falls."""
         self.count += 1
-        self._near[max(0, round(math.log(max(seconds, _LEAST) / _LEAST) / _STEP))] += 1
+        self._near[place] += 1
 
     def percentile(self, share: float) -> float | None:
         """Seconds that this share took at most; None where there is nothing."""
@@ -59,6 +60,16 @@ class Series:
     latency: Spread = field(default_factory=Spread)
     ttft: Spread = field(default_factory=Spread)
 
+    def spend(self, usage: Usage, cost: float | None) -> None:
+        """Add what one call used."""
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.priced += 1
+            self.cost += cost
+
 
 class Statistics:
     """Counts since it was made."""
@@ -72,31 +83,25 @@ class Statistics:
 
     def record(self, ending: Ending, cost: float | None) -> None:
         """Count one call. cost: US dollars, None where it is not known."""
-        _count(self.totals, ending, cost)
+        latency, ttft = _place(ending.total), None if ending.ttft is None else _place(ending.ttft)
         backend = None if ending.backend is None else ending.backend.name
         names = (self.backends, backend), (self.models, ending.model), (self.keys, ending.call.principal.key_id)
-        for series, name in names:
-            if name is not None:
-                _count(_series(series, name), ending, cost)
+        for series in (self.totals, *(_series(known, name) for known, name in names if name is not None)):
+            series.requests += 1
+            series.errors += ending.error is not None
+            series.latency.add(latency)
+            if ttft is not None:
+                series.ttft.add(ttft)
+            if ending.usage is not None:
+                series.spend(ending.usage, cost)
 
 
-def _series(names: dict[str, Series], name: str) -> Series:
-    if name not in names and len(names) >= _MOST_NAMES:
-        name = _OTHERS
-    return names.setdefault(name, Series())
+def _place(seconds: float) -> int:
+    return max(0, round(math.log(max(seconds, _LEAST) / _LEAST) / _STEP))
 
 
-def _count(series: Series, ending: Ending, cost: float | None) -> None:
-    series.requests += 1
-    series.errors += ending.error is not None
-    series.latency.add(ending.total)
-    if ending.ttft is not None:
-        series.ttft.add(ending.ttft)
-    if ending.usage is not None:
-        series.input_tokens += ending.usage.input_tokens
-        series.output_tokens += ending.usage.output_tokens
-        if cost is None:
-            series.unpriced += 1
-        else:
-            series.priced += 1
-            series.cost += cost
+def _series(known: dict[str, Series], name: str) -> Series:
+    series = known.get(name)
+    if series is None:
+        series = known.setdefault(name if len(known) < _MOST_NAMES else _OTHERS, Series())
+    return series
