@@ -19,7 +19,7 @@ from continuum.version import VERSION
 LINKS = {"continuum/acp": "../acp", "continuum/cli": "../cli", "scripts/types/continuum": "../../continuum"}
 
 # Imported beside the dependency that brings them, which is built on them.
-COME_ALONG = {"anyio", "httpx2", "mcp-types", "pydantic-core", "werkzeug"}
+COME_ALONG = {"anyio", "h2", "httpx2", "mcp-types", "pydantic-core", "werkzeug"}
 # A floor under what hypercorn brings; and pip, which is run, not imported.
 NOT_IMPORTED = {"h11", "pip"}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+import trio
+
 from continuum.metrics import instruments
 from continuum.metrics.exposition import Reading
 from continuum.resilience.breaker import BreakerState
@@ -29,13 +31,13 @@ def readings(instance: Instance) -> Iterator[Reading]:
     yield Reading(instruments.VERSION, version.number)
     yield Reading(instruments.CHANGED, version.timestamp.timestamp())
     yield Reading(instruments.BUILD, 1, (VERSION,))
-    most = instance.pool.meter.limits.sets
+    most, now = instance.pool.meter.limits.sets, trio.current_time()
     for backend in instance.pool.backends[:most]:
         yield Reading(instruments.BACKEND_IN_FLIGHT, backend.in_flight, (backend.name,))
     for backend in instance.pool.backends[: most // len(_HEALTH)]:
         yield from _states(instruments.BACKEND_HEALTH, backend.name, backend.health.state, _HEALTH)
     for backend in instance.pool.backends[: most // len(_CIRCUIT)]:
-        yield from _states(instruments.BACKEND_CIRCUIT, backend.name, backend.breaker.state, _CIRCUIT)
+        yield from _states(instruments.BACKEND_CIRCUIT, backend.name, backend.breaker.state_at(now), _CIRCUIT)
 
 
 def _states(gauge: Instrument, name: str, state: str, states: tuple[str, ...]) -> Iterator[Reading]:

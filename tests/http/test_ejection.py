@@ -109,6 +109,9 @@ async def test_an_open_circuit_is_shown_as_it_is_at_every_moment(tmp_path: Path)
             assert await events.next() == circuit("open", "half_open")
         half_open = await shown(client)
         assert (half_open["circuit_state"], half_open["ejected"]) == ("half_open", None)
+        measured = (await client.get("/metrics")).text
+        assert 'continuum_backend_circuit{backend="alpha",state="half_open"} 1.0' in measured
+        assert 'continuum_backend_ejections_total{backend="alpha",reason="circuit_open"} 1.0' in measured
         assert (await ask(client, asked())).is_whole()
         assert await events.next() == circuit("half_open", "closed")
         assert (await shown(client))["circuit"] == {"consecutive_failures": 0, "opened": 1}
