@@ -53,11 +53,11 @@ class GlobalPrompt:
         """
         if self.strategy == "replace":
             return [new, *(message for message in messages if not is_system(message))]
-        leading = next((at for at, each in enumerate(messages) if not is_system(each)), len(messages))
+        looked_at = messages[:1] if self.strategy == "prepend" else messages  # to look at a long message costs time
+        leading = next((at for at, each in enumerate(looked_at) if not is_system(each)), len(looked_at))
         if not leading:
             return [new, *messages]
-        at = 0 if self.strategy == "prepend" else leading - 1
-        return [*messages[:at], *meet(messages[at]), *messages[at + 1 :]]
+        return [*messages[: leading - 1], *meet(messages[leading - 1]), *messages[leading:]]
 
     def added_to(self, messages: Sequence[Message]) -> list[Message]:
         """The conversation with it; the messages given stay as they are."""
