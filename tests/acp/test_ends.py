@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mcp_server
 import trio
+from proc import processes
 from stdio_agent import Agent, backend, open_agent, prompt, until, write_config
 
 from continuum.testing.upstream import Completion, Hang, Request, Stream, ToolCall, open_upstream
@@ -44,23 +45,9 @@ NOTE_STATUS = '"$@"; echo $? > "$0.new"; mv "$0.new" "$0"'
 Leave = Callable[[Agent], Awaitable[None]]
 
 
-def processes(marker: str) -> dict[int, bytes]:
-    """Command lines of those that hold the marker, by process id."""
-    found: dict[int, bytes] = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-        except OSError:
-            continue
-        if marker.encode() in command:
-            found[int(entry.name)] = command
-    return found
-
-
 def alive(folder: Path) -> list[str]:
     """What the agent of that folder has started and still runs."""
-    commands = processes(str(folder)).values()
-    return [each.decode().replace("\0", " ") for each in commands if b"--mode" not in each]
+    return [each for each in processes(str(folder)).values() if "--mode" not in each]
 
 
 async def busy(agent: Agent, folder: Path) -> None:

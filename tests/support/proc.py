@@ -1,4 +1,4 @@
-"""What Linux tells about one process: memory that is its own, descriptors, sockets, threads."""
+"""What Linux tells about processes: one's own memory, descriptors, sockets, threads; and which there are."""
 
 import os
 from dataclasses import dataclass
@@ -35,4 +35,18 @@ def _target(path: Path) -> str:
     try:
         return str(path.readlink())
     except FileNotFoundError:  # closed since it was listed
+        return ""
+
+
+def processes(marker: str) -> dict[int, str]:
+    """Command lines of those that hold the marker, by process id."""
+    lines = {int(each.name): command_line(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
+    return {pid: line for pid, line in lines.items() if marker in line}
+
+
+def command_line(pid: int) -> str:
+    """Its arguments, with blanks between them; empty for one that is gone, reaped or not."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+    except OSError:
         return ""

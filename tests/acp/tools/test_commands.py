@@ -11,6 +11,7 @@ from acp_peer import ScriptedHost, text_answer
 from desk import ALL, call, calls, open_desk, results, told
 from hypothesis import given
 from hypothesis import strategies as st
+from proc import processes
 
 from continuum.acp.tools.execute import split
 from continuum.acp.tools.output import BoundedOutput
@@ -23,19 +24,6 @@ def host(*wanted: tuple[str, str, str]) -> ScriptedHost:
     scripted = ScriptedHost()
     scripted.answers.extend([*(calls(one) for one in wanted), text_answer("ok")])
     return scripted
-
-
-def alive(marker: str) -> list[str]:
-    """Processes whose command line holds the marker."""
-    found: list[str] = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-        except OSError:
-            continue
-        if marker.encode() in command:
-            found.append(entry.name)
-    return found
 
 
 async def run(
@@ -125,7 +113,7 @@ async def test_a_command_that_never_ends_meets_its_limit(command: str, tmp_path:
     text, shown = await run(command.replace("{marker}", marker), tmp_path, acp=acp)
     assert "stopped after 0.3 s" in text
     assert shown["statuses"][-1] == "failed"
-    assert alive(marker) == []
+    assert processes(marker) == {}
 
 
 async def test_what_a_command_leaves_behind_goes_with_it(tmp_path: Path) -> None:
@@ -133,7 +121,7 @@ async def test_what_a_command_leaves_behind_goes_with_it(tmp_path: Path) -> None
     with trio.fail_after(5):
         text, _ = await run(f"sh -c 'sleep {marker} & echo done'", tmp_path)
     assert text.startswith("done")
-    assert alive(f"sleep\0{marker}") == []
+    assert processes(f"sleep {marker}") == {}
 
 
 async def test_cancel_ends_the_group_within_a_second(tmp_path: Path) -> None:
@@ -144,12 +132,12 @@ async def test_cancel_ends_the_group_within_a_second(tmp_path: Path) -> None:
         session = await ide.new_session(str(tmp_path))
         end = await ide.start_prompt(session, "x")
         with trio.fail_after(10):
-            while not alive(f"sleep\0{marker}"):
+            while not processes(f"sleep {marker}"):
                 await trio.lowlevel.checkpoint()
         with trio.fail_after(1):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
-        assert alive(f"sleep\0{marker}") == []
+        assert processes(f"sleep {marker}") == {}
         assert ide.tool_call("c1")["statuses"] == ["pending", "in_progress", "failed"]
         assert await ide.prompt(session) == {"stopReason": "end_turn"}
     assert "Not run" in told(scripted)
