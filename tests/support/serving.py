@@ -65,7 +65,7 @@ def running(home: Path, configuration: Mapping[str, Any], *arguments: str, **env
 
 @asynccontextmanager
 async def open_router(
-    home: Path, configuration: Mapping[str, Any], *arguments: str, **environ: str
+    home: Path, configuration: Mapping[str, Any] | str, *arguments: str, **environ: str
 ) -> AsyncGenerator[Router]:
     """As `running`, for trio: what serves the router in this process goes on meanwhile."""
     router = start(home, configuration, *arguments, **environ)
