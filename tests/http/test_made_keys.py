@@ -2,6 +2,7 @@
 
 import random
 import re
+import resource
 import signal
 import threading
 import time
@@ -151,6 +152,39 @@ def test_a_second_process_follows_refuses_and_takes_over(tmp_path: Path) -> None
                 until(lambda: others.api.post("/keys", json={"id": "mine"}).status_code == 200)
                 assert others.opens(last)
                 assert [key["id"] for key in others("GET")["keys"]] == ["before", "last", "mine"]
+
+
+@contextmanager
+def no_more_room(router: Router, file: Path) -> Generator[None]:
+    """For as long as the block lasts no file of the process grows beyond what this one has."""
+    before = resource.prlimit(router.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(router.pid, resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(router.pid, resource.RLIMIT_FSIZE, before)
+
+
+def test_on_a_full_disk_all_is_as_it_was(tmp_path: Path) -> None:
+    with running(tmp_path, CONFIGURATION) as router, keys_of(router, tmp_path) as keys:
+        secret = keys("POST", body={"id": "one", "rate_limit": 60})["secret"]
+        (log,) = tmp_path.rglob("keys.db-wal")
+        with no_more_room(router, log):
+            for method, path, body in (
+                ("POST", "", {"id": "two"}),
+                ("PATCH", "/one", {"rate_limit": 5}),
+                ("POST", "/one/rotate", {}),
+                ("DELETE", "/one", {}),
+            ):
+                answer = keys.api.request(method, f"/keys{path}", json=body)
+                assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
+            (only,) = keys("GET")["keys"]
+            assert (only["id"], only["rate_limit"], keys.opens(secret)) == ("one", 60, True)
+        assert keys("PATCH", "/one", {"rate_limit": 5})["key"]["rate_limit"] == 5
+        assert "Traceback" not in router.stderr
+    with running(tmp_path, CONFIGURATION) as router, keys_of(router, tmp_path) as keys:
+        assert [(key["id"], key["rate_limit"]) for key in keys("GET")["keys"]] == [("one", 5)]
+        assert keys.opens(secret)
 
 
 FILE_KEY, OTHER_KEY = "sk-filed-key-one-0001", "sk-filed-key-two-0002"
