@@ -1,6 +1,6 @@
 """The difference between two configurations, key by key, for people: secrets masked, items of lists by their name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypedDict
 
 from continuum.config.edit import identity_of, same
@@ -33,11 +33,13 @@ class _Side(NamedTuple):
         return _Side()
 
 
-def changes(old: Config, new: Config) -> Changes:
-    """What differs in each of the admin API's sections; sections without a difference are left out."""
+def changes(old: Config, new: Config, names: Iterable[str] = ADMIN_SECTIONS) -> Changes:
+    """What differs in each section, by default of the admin API's; those without a difference are left out. A root key
+    that is no section stands under its own name.
+    """
     before, after = _Side(revealed(old), masked(old)), _Side(revealed(new), masked(new))
-    found = {name: dict(_differences((name,), before.below(name), after.below(name))) for name in ADMIN_SECTIONS}
-    return {name: fields for name, fields in found.items() if fields}
+    found = {name: dict(_differences((name,), before.below(name), after.below(name))) for name in names}
+    return {name: {key or name: diff for key, diff in fields.items()} for name, fields in found.items() if fields}
 
 
 def _differences(path: Path, old: _Side, new: _Side, key: str = "") -> Iterator[tuple[str, Diff]]:

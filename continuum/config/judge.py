@@ -72,10 +72,15 @@ class Judge:
         stored = {**current.stored, **changes}
         config = self.alone(stored, document)
         in_force = self.in_force(stored, document) if self.overlay else config
-        changed = tuple(name for name in ADMIN_SECTIONS if name in changes and _differs(name, current, stored, config))
+        before = still_valid(current)
+        changed = tuple(
+            name
+            for name in ADMIN_SECTIONS
+            if name in changes and _differs(name, (current.stored, before), (stored, config))
+        )
         pending = tuple(self._pending(config, changes))
         told = [ConfigProblem(f"Changing {key.partition('.')[2]} requires server restart", key) for key in pending]
-        told += self._held(current, config, changes)
+        told += self._held(before, config, changes)
         told += (each for each in hints(config) if each.key.partition(".")[0] in changes)
         return Candidate(stored, config, in_force, changed, tuple(told), pending)
 
@@ -96,17 +101,32 @@ class Judge:
                     if _at(now, (key,)) != _at(then, (key,))
                 )
 
-    def _held(self, current: Version, config: Config, names: Iterable[str]) -> Iterator[ConfigProblem]:
+    def _held(self, before: Config | None, config: Config, names: Iterable[str]) -> Iterator[ConfigProblem]:
         for path, origin in self.overlay.origins.items():
-            if str(path[0]) in names and _at(config, path) != _at(current.config, path):
+            if str(path[0]) in names and _at(config, path) != _at(before, path):
                 rule = f"is held by {origin}: what is stored takes effect without it"
                 yield ConfigProblem(rule, ".".join(map(str, path)))
 
 
-def _differs(name: str, current: Version, stored: Mapping[str, Any], config: Config) -> bool:
+def still_valid(version: Version) -> Config | None:
+    """A version's configuration; None where it is not valid any more: a variable is gone, or a file."""
+    try:
+        return version.config
+    except ConfigError:
+        return None
+
+
+_Side = tuple[Mapping[str, Any], Config | None]
+"""Sections in stored form, and the configuration they make."""
+
+
+def _differs(name: str, before: _Side, after: _Side) -> bool:
     """Whether a section means, or shows, anything else: also the same value from another place."""
-    old, new = getattr(current.config, name), getattr(config, name)
-    if old != new or list(_references(stored[name])) != list(_references(current.stored[name])):
+    (old_stored, old_config), (stored, config) = before, after
+    if old_config is None:
+        return bool(old_stored[name] != stored[name])
+    old, new = getattr(old_config, name), getattr(config, name)
+    if old != new or list(_references(stored[name])) != list(_references(old_stored[name])):
         return True
     return bool(_shown(old) != _shown(new))
 

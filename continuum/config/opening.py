@@ -13,7 +13,8 @@ from typing import Any
 
 from continuum.config.given import Given
 from continuum.config.history import History, Shelf
-from continuum.config.judge import Judge
+from continuum.config.judge import Judge, still_valid
+from continuum.config.ledger import Deed
 from continuum.config.model import Config
 from continuum.config.overlay import merge
 from continuum.config.store import FILE_CHANGED, ConfigStore
@@ -46,14 +47,17 @@ def open_file(
     with _told():
         history.read()
     changes, history.file = given.changes(history.file), given.digests
+    at_start: Deed | None = None
     if history.empty:
         _begin(history, judge, "initial", given.sections, _said(given.sections))
-    elif changes and (found := judge.judge(history.current, changes)).sections_changed:
+    elif changes and (found := judge.judge(before := history.current, changes)).sections_changed:
         _begin(history, judge, "file_reload", found.stored, found.sections_changed)
+        if history.held:
+            at_start = Deed.at_start(history.current, still_valid(before) or found.config)
     if history.held:
         with _told():
             history.flush()
-    return ConfigStore(judge, history, source=given)
+    return ConfigStore(judge, history, source=given, at_start=at_start)
 
 
 def open_memory(

@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
 from continuum.config.edit import Base, adopted
 from continuum.config.in_force import Built, Change, InForce, Prepare
 from continuum.config.judge import Candidate, Judge
-from continuum.config.model import SECTIONS
+from continuum.config.ledger import Deed, Ledger, Witness
+from continuum.config.model import SECTIONS, Config
 from continuum.config.overlay import merge
 from continuum.config.subscription import News, Subscription
 from continuum.config.telling import Teller
@@ -29,7 +30,6 @@ from continuum.errors import ConfigError, ConfigLocked, ConfigProblem, VersionCo
 if TYPE_CHECKING:
     from continuum.config.given import Given
     from continuum.config.history import History
-    from continuum.config.model import Config
     from continuum.config.sections.backends import BackendConfig
 
 __all__ = ["Candidate", "Change", "Committed", "ConfigManager", "ConfigStore", "Prepare", "Subscription", "Version"]
@@ -53,14 +53,25 @@ class Committed:
     warnings: tuple[ConfigProblem, ...]
 
 
+class _By(NamedTuple):
+    """Whose doing a version is."""
+
+    source: VersionSource
+    user: str
+    description: str | None
+    peer: str = ""
+
+
 class ConfigStore:
     """Holds the configuration of one process and its versions, in a file or in memory (config.opening makes it).
 
     For host programs: `get_config`, `set_config`, `subscribe`.
     """
 
-    def __init__(self, judge: Judge, history: History, *, source: Given | None = None) -> None:
-        """source: the file, where it may be read again."""
+    def __init__(
+        self, judge: Judge, history: History, *, source: Given | None = None, at_start: Deed | None = None
+    ) -> None:
+        """source: the file, where it may be read again. at_start: what its reading has changed."""
         self._judge = judge
         self._history = history
         self._source = source
@@ -68,6 +79,7 @@ class ConfigStore:
         self._writing = trio.Lock()
         self._news = News(lambda: self.current)
         self._teller = Teller()
+        self._ledger = Ledger(at_start)
         judge.started_with = self.current.config
         self._in_force = InForce(judge.in_force(self.current.stored))
         self.hot_reload_enabled = source is not None and self.running.hot_reload.enabled
@@ -137,8 +149,10 @@ class ConfigStore:
         raise VersionNotFound(number)
 
     async def get_config(self) -> Config:
-        """The current version's configuration, a copy free to change."""
-        return self.current.config.model_copy(deep=True)
+        """The current version's configuration, and what stands beside the versions as it is at work; a copy free to
+        change.
+        """
+        return self._whole().model_copy(deep=True)
 
     async def set_config(self, config: Config) -> Committed:
         """Make this the configuration: judged whole, a version of source `api` and user `library`, in force on
@@ -152,11 +166,12 @@ class ConfigStore:
         async with self._writing:
             await self._hold()
             now = self.current
-            if faults := [*_misplaced(config, plain, now.config)]:
+            if faults := [*_misplaced(config, plain, self._whole())]:
                 raise ConfigError(faults)
             base = Base(now.stored, now.config)
             changes = {name: adopted(base, name, plain.get(name, empty(name))).data for name in ADMIN_SECTIONS}
-            return await self._commit(self.judge(changes), "api", "library", "Configuration set by the host program")
+            by = _By("api", "library", "Configuration set by the host program")
+            return await self._commit(self.judge(changes), by)
 
     def subscribe(self) -> Subscription[Config]:
         """Each configuration committed after this call, by anybody, a copy free to change; a slow reader sees the
@@ -186,6 +201,12 @@ class ConfigStore:
             raise ConfigError([ConfigProblem("this ConfigStore belongs to another router: give each router its own")])
         self._in_force.prepare_with(prepare)
 
+    def tell_to(self, witness: Witness) -> None:
+        """Have this witness told of each change, before whoever asked for it is answered; also of what the file had
+        changed at the start. Blocks: for the start.
+        """
+        self._ledger.tell_to(witness)
+
     def lay_over(self, layer: Mapping[str, Any]) -> None:
         """Lay values over whatever configuration comes from anywhere, until the process ends; no version knows of
         them. They win over what was laid over before. For the start: nothing that runs is told. Raises ConfigError
@@ -210,9 +231,11 @@ class ConfigStore:
         source: VersionSource,
         user: str,
         description: str | None = None,
+        peer: str = "",
         if_match: int | None = None,
     ) -> Committed:
-        """Replace these sections, each whole and in stored form. A write that changes nothing makes no version.
+        """Replace these sections, each whole and in stored form. A write that changes nothing makes no version. peer:
+        the address that asks for it.
 
         Durable and in force on return. Raises ConfigError with every fault; VersionConflict when `if_match` is not
         the current version; ConfigLocked while another process writes; InternalError when it cannot be written down.
@@ -222,7 +245,7 @@ class ConfigStore:
             await self._hold()
             if if_match is not None and if_match != self.current.number:
                 raise VersionConflict(self.current.number)
-            return await self._commit(self.judge(changes), source, user, description)
+            return await self._commit(self.judge(changes), _By(source, user, description, peer))
 
     async def lend(self, backend: BackendConfig) -> None:
         """Have a backend in the place of the one of its name, or as one more, whatever is committed: until the process
@@ -263,34 +286,38 @@ class ConfigStore:
         changes = given.changes(self._history.file)
         if not changes and given.root == self._judge.root:
             return None
-        before = self._judge.root, self._history.file
+        before, old = (self._judge.root, self._history.file), self._whole()
         self._judge.root, self._history.file = given.root, given.digests
         try:
             found = self._judge.judge(self.current, changes, given.document)
-            done = await self._commit(found, "file_reload", "system", FILE_CHANGED)
+            by = _By("file_reload", "system", FILE_CHANGED)
+            done = await self._commit(found, by)
             if not done.changed:  # but perhaps what stands beside the sections
                 self._swap(await self._in_force.build(found.in_force))
+                if old != self._whole():
+                    await self._enter(by, old)
         except BaseException:
             self._judge.root, self._history.file = before
             raise
         self._teller.taken(given, before[0], done.warnings, done.version if done.changed else None)
         return done
 
-    async def _commit(self, found: Candidate, source: VersionSource, user: str, description: str | None) -> Committed:
+    async def _commit(self, found: Candidate, by: _By) -> Committed:
         applied = not found.pending
         if not found.sections_changed:
             return Committed(self.current, changed=False, applied=applied, warnings=found.warnings)
         version = Version(
             self.current.number + 1,
             datetime.now(UTC),
-            source,
-            user,
-            description,
+            by.source,
+            by.user,
+            by.description,
             found.sections_changed,
             found.stored,
             self._history.file,
             self._judge.alone,
         )
+        old = self._whole()
         built = await self._in_force.build(found.in_force)
         try:
             await self._history.add(version, found.in_force.admin.max_history_entries)
@@ -298,6 +325,7 @@ class ConfigStore:
             built.discard()
             raise
         self._swap(built)
+        await self._enter(by, old, found.sections_changed)
         return Committed(version, changed=True, applied=applied, warnings=found.warnings)
 
     async def _hold(self) -> None:
@@ -328,6 +356,15 @@ class ConfigStore:
     def _swap(self, built: Built) -> None:
         self._in_force.swap(built)
         self._news.tell()
+
+    async def _enter(self, by: _By, old: Config, sections: tuple[str, ...] = ()) -> None:
+        deed = Deed(self.current.number, by.source, by.user, by.peer, sections, old, self._whole())
+        await self._ledger.enter(deed)
+
+    def _whole(self) -> Config:
+        """The current version's configuration, with what stands beside the versions as it is at work."""
+        beside = {name: getattr(self.config, name) for name in Config.model_fields if name not in ADMIN_SECTIONS}
+        return self.current.config.model_copy(update=beside)
 
 
 ConfigManager = ConfigStore

@@ -10,6 +10,7 @@ import yaml
 
 from continuum.config import BackendConfig, Config, ConfigStore, from_mapping, open_file, store_of
 from continuum.config.builder import BackendType
+from continuum.config.ledger import Deed
 from continuum.errors import ConfigError
 
 KEY = "sk-from-the-environment"
@@ -137,6 +138,30 @@ async def test_what_is_no_part_of_versions_is_refused(tmp_path: Path) -> None:
     config.cors.allow_origins.append("http://another")
     with pytest.raises(ConfigError, match="cors: cannot be set here"):
         await store.set_config(config)
+    store.close()
+
+
+async def test_a_witness_is_told_of_what_is_set(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    deeds: list[Deed] = []
+    store.tell_to(deeds.append)
+    await store.set_config(await store.get_config())
+    config = await store.get_config()
+    config.retry.max_attempts = 9
+    await store.set_config(config)
+    (deed,) = deeds
+    assert (deed.version, deed.source, deed.user, deed.peer, deed.sections) == (2, "api", "library", "", ("retry",))
+    assert (deed.old.retry.max_attempts, deed.new.retry.max_attempts) == (3, 9)
+    store.close()
+
+
+async def test_what_the_file_says_beside_the_versions_is_got(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    (tmp_path / "continuum.yaml").write_text(yaml.safe_dump({**GIVEN, "cors": {"allow_origins": ["http://other"]}}))
+    await store.reload()
+    config = await store.get_config()
+    assert config.cors.allow_origins == ["http://other"]
+    assert not (await store.set_config(config)).changed
     store.close()
 
 

@@ -163,6 +163,16 @@ async def test_the_environment_is_kept_as_it_was_written(place: Place) -> None:
         place.open()
 
 
+async def test_a_version_whose_variable_is_gone_does_not_keep_an_edited_file_from_its_start(place: Place) -> None:
+    place.write({"backends": [{**BACKEND, "api_key": "${KEY}"}]})
+    place.open(KEY="sk-first-of-all").close()
+    place.write({"backends": [BACKEND], "retry": {"max_attempts": 9}})
+    store = place.open()
+    assert (store.current.number, store.config.backends[0].keys, store.config.retry.max_attempts) == (2, [], 9)
+    assert store.current.sections_changed == ("backends", "retry")
+    store.close()
+
+
 async def test_nothing_but_a_file_refers_to_the_environment(place: Place) -> None:
     store = place.open(KEY="sk-planted")
     await put(store, "routing", aliases={"$env": "${KEY}", "b": "${KEY}"})

@@ -6,21 +6,20 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
+from continuum.config import Config
 from continuum.config.changes import changes
 from continuum.storage.private import append_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from continuum.config import Config
-    from continuum.config.version import Version
+    from continuum.config.ledger import Deed
     from continuum.http.admin.door import Administrator
 
 __all__ = ["Audit"]
@@ -37,26 +36,25 @@ class Audit:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    async def commit(self, who: Administrator, source: str, old: Config, version: Version) -> None:
-        """A version was made."""
-        more = {
-            "version": version.number,
-            "sections": version.sections_changed,
-            "changes": changes(old, version.config),
-        }
-        await self._write(who.user, who.peer, source, more)
+    def change(self, deed: Deed) -> None:
+        """The configuration was changed. Blocks."""
+        found = changes(deed.old, deed.new, Config.model_fields)
+        sections = list(dict.fromkeys([*deed.sections, *found]))
+        more = {"version": deed.version, "sections": sections, "changes": found}
+        self._write(deed.user, deed.peer, deed.source, more)
 
     async def note(self, who: Administrator, event: str, sections: Sequence[str] = (), **more: object) -> None:
         """Anything else that is worth a line."""
-        await self._write(who.user, who.peer, "api", {"event": event, "sections": list(sections), **more})
+        told = {"event": event, "sections": list(sections), **more}
+        await trio.to_thread.run_sync(self._write, who.user, who.peer, "api", told)
 
-    async def _write(self, user: str, peer: str, source: str, more: Mapping[str, object]) -> None:
+    def _write(self, user: str, peer: str, source: str, more: Mapping[str, object]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = msgspec.json.encode({"time": now, "user": user, "peer": peer, "source": source, **more})
         if self._path is None:
             _log.info("%s", line.decode())
             return
         try:
-            await trio.to_thread.run_sync(partial(append_line, self._path, line, most=_MOST_BYTES))
+            append_line(self._path, line, most=_MOST_BYTES)
         except OSError as fault:
             _log.error("the audit log cannot be written: %s", fault.strerror or "I/O error")

@@ -52,6 +52,7 @@ class Ground:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.audit = Audit(instance.folder and instance.folder / "audit.jsonl")
+        instance.store.tell_to(self.audit.change)
         self.staged: Staged | None = None
         self._door: Door | None = None
         self._judged_by: tuple[Server, Admin] | None = None
@@ -92,7 +93,7 @@ class Ground:
         source: VersionSource = "api",
         once: bool = False,
     ) -> Written:
-        """Commit what `change` makes of what is stored, and tell the audit log. once: not again on what somebody else
+        """Commit what `change` makes of what is stored. once: not again on what somebody else
         left meanwhile. Raises ConfigError.
         """
         while True:
@@ -105,14 +106,13 @@ class Ground:
                     source=source,
                     user=request.who.user,
                     description=description,
+                    peer=request.who.peer,
                     if_match=current.number,
                 )
             except VersionConflict:
                 if once or expected is not None:
                     raise
                 continue  # somebody else wrote meanwhile: the edit is made again from what they left
-            if committed.changed:
-                await self.audit.commit(request.who, source, current.config, committed.version)
             return Written(committed, [warning for edit in edits.values() for warning in edit.warnings])
 
     def view(self, section: str, config: Config | None = None) -> Any:
