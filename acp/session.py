@@ -11,6 +11,7 @@ import trio
 
 from continuum.chat import Message
 from continuum.errors import ConfigError, ConfigProblem
+from continuum.storage.sessions import Sessions as SessionStore
 
 from .inbound import Inbound
 from .journal import Journal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .host import Host
     from .workbench import Workbench
 
-__all__ = ["Mode", "Session", "Settings"]
+__all__ = ["Mode", "Session", "SessionStore", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)

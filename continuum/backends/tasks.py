@@ -22,7 +22,7 @@ async def open_tasks(*tasks: Callable[[], Awaitable[None]]) -> AsyncGenerator[No
             nursery.start_soon(task)
         try:
             yield
-        except (Exception, KeyboardInterrupt) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
+        except (Exception, KeyboardInterrupt, SystemExit) as fault:  # noqa: BLE001 - raised below as it is: the nursery would wrap it in a group
             failure = fault
         nursery.cancel_scope.cancel()
     if failure is not None:

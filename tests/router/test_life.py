@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import httpx
@@ -102,6 +103,9 @@ async def test_what_the_block_raises_leaves_it_as_it_is() -> None:
     with pytest.raises(LookupError, match="mine"):
         async with open_router(Config()):
             raise LookupError("mine")
+    with pytest.raises(SystemExit):
+        async with open_router(Config()):
+            sys.exit(3)
     with trio.move_on_after(0.01) as scope:
         async with open_router(Config()):
             await trio.sleep_forever()
