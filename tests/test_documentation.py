@@ -176,8 +176,10 @@ async def test_the_quick_start_of_an_editor(tmp_path: Path) -> None:
     """Its commands in their order, on a machine that has a key and its house."""
     async with open_upstream() as upstream:
         environ = {"OPENAI_API_KEY": "sk-editor-4711", "OPENAI_BASE_URL": upstream.url}
-        for line in quick_start("In your editor", "sh")[0].splitlines():
-            words = shlex.split(line, comments=True)[1:]
-            done = await continuum(tmp_path, *words, environ=environ)
+        lines = quick_start("In your editor", "sh")[0].splitlines()
+        answers: list[bytes] = []
+        for line in lines:
+            done = await continuum(tmp_path, *shlex.split(line, comments=True)[1:], environ=environ)
             assert done.returncode == 0, (line, done.stdout, done.stderr)
-    assert done.stdout.strip()
+            answers.append(done.stdout)
+    assert answers[-1].strip()
