@@ -23,6 +23,9 @@ MAX_BODY = 32 * 1024 * 1024
 _DRAIN_TIMEOUT = 0.5
 """Seconds a complete answer gets to end its framing, so that its connection can be used again."""
 
+_SLICE = 1024 * 1024
+"""Bytes that are decoded at once, at most."""
+
 _UNDECODABLE = "the backend's answer cannot be decoded"
 
 _GZIP_OR_ZLIB = 47
@@ -54,20 +57,30 @@ class UpstreamResponse:
         if self._ahead:
             ahead, self._ahead = self._ahead, b""
             return ahead
-        while piece := await self._incoming.receive():
-            if self._coding is None:
-                return piece
+        piece = await (self._incoming.receive() if self._coding is None else self._decoded(self._coding))
+        self._ended = not piece
+        return piece
+
+    async def _decoded(self, coding: _Coding) -> bytes:
+        """A slice at a time: a few bytes may say very much, and meanwhile others have their turn."""
+        ended = False
+        while True:
+            piece = coding.unconsumed_tail
+            if piece:
+                await trio.lowlevel.checkpoint()
+            elif not ended:
+                piece = await self._incoming.receive()
+                ended = not piece
             try:
-                decoded = self._coding.decompress(piece, MAX_BODY + 1)
+                decoded = coding.decompress(piece, _SLICE)
             except zlib.error:
                 raise UpstreamProtocolError(_UNDECODABLE) from None
-            if len(decoded) > MAX_BODY:
-                raise UpstreamProtocolError("the backend's answer is too large")
             if decoded:
                 return decoded
-        if self._coding is not None and not self._coding.eof:
+            if ended:
+                break
+        if not coding.eof:
             raise UpstreamProtocolError(_UNDECODABLE)
-        self._ended = True
         return b""
 
     async def read(self, limit: int = MAX_BODY) -> bytes:
@@ -121,6 +134,8 @@ class UpstreamResponse:
 class _Coding(Protocol):
     @property
     def eof(self) -> bool: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 

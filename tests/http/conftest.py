@@ -12,7 +12,7 @@ import pytest
 from child import Child
 from serving import BACKEND_KEY, IMPATIENT, Router, config, running
 
-from continuum.testing.upstream import FAULTS
+from continuum.testing.upstream import FAULTS, deafened
 
 GOOD = "good"
 MAX_BODY_BYTES = 64 * 1024
@@ -39,7 +39,16 @@ def refusing_url() -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def router(shared_home: Path, upstream_url: str, refusing_url: str) -> Generator[Router]:
+def deaf_url() -> Generator[str]:
+    """An address that takes no connection and refuses none."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        with deafened(held):
+            yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def router(shared_home: Path, upstream_url: str, refusing_url: str, deaf_url: str) -> Generator[Router]:
     """The shared router; tests leave nothing behind in it that others could see."""
     everything = [
         "test-model",
@@ -50,7 +59,7 @@ def router(shared_home: Path, upstream_url: str, refusing_url: str) -> Generator
         {"name": GOOD, "type": "openai", "url": upstream_url, "api_key": BACKEND_KEY, "models": everything}
     ]
     for name, fault in FAULTS.items():
-        url = upstream_url if fault.listens else refusing_url
+        url = refusing_url if not fault.listens else deaf_url if fault.deaf else upstream_url
         served = [f"fault/{name}", {"id": f"alone/{name}", "upstream": f"fault/{name}"}]
         backends.append({"name": f"bad-{name}", "type": "openai", "url": url, "models": served})
     configuration = config(

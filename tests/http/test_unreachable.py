@@ -1,8 +1,9 @@
-"""Backends that cannot be connected to, in each way there is, through the real process: replaced, or told in time."""
+"""Backends whose TLS or whose name fails, through the real process: replaced, or told in time. Those that refuse
+connections, or drop them, are rows of the table of faults.
+"""
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -27,21 +28,6 @@ async def hang(peer: Peer) -> None:
 
 async def speak_no_tls(peer: Peer) -> None:
     await peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
-
-
-@asynccontextmanager
-async def blackhole() -> AsyncGenerator[str]:
-    """A port whose backlog is full: what knocks there is not answered, as behind a firewall that drops."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        waiting = [socket.socket() for _ in range(8)]
-        for each in waiting:
-            each.setblocking(False)  # noqa: FBT003 - the socket module's signature
-            each.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for each in waiting:
-            each.close()
 
 
 @asynccontextmanager
@@ -72,7 +58,6 @@ async def unknown_name() -> AsyncGenerator[str]:
 
 # name: where, and what a caller is told when nobody else serves the model
 PLACES: Mapping[str, tuple[Place, int, str]] = {
-    "blackhole": (blackhole, 504, "upstream_timeout"),
     "silent-in-tls": (silent_in_tls, 504, "upstream_timeout"),
     "no-tls": (no_tls, 502, "upstream_error"),
     "untrusted": (untrusted, 502, "upstream_error"),

@@ -193,7 +193,8 @@ async def test_reads_chunked_bodies_and_pipelined_requests() -> None:
 async def test_a_fault_is_one_to_a_plain_client(name: str, stream: bool) -> None:  # noqa: FBT001 - pytest's parameter
     """Seen by httpx without any help: a failing row is no whole answer, an odd one is, the others are as ever."""
     fault = FAULTS[name]
-    async with open_upstream(fault.answer, listens=fault.listens) as upstream, client_of(upstream) as client:
+    opened = open_upstream(fault.answer, listens=fault.listens, deaf=fault.deaf)
+    async with opened as upstream, client_of(upstream) as client:
         if fault.silent and (fault.stream if stream else fault.plain):
             with trio.move_on_after(0.2) as patience:
                 await client.post(CHAT, json=asked(stream=stream))
@@ -245,6 +246,28 @@ def test_the_command_serves_until_sigterm() -> None:
         assert child.wait(10) == 0
 
 
+@pytest.mark.parametrize(("name", "fault"), [("refuse", httpx.ConnectError), ("blackhole", httpx.ConnectTimeout)])
+def test_the_command_is_not_to_be_connected_to(name: str, fault: type[Exception]) -> None:
+    command = [sys.executable, "-m", "continuum.testing.upstream", "--fault", name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        with pytest.raises(fault):
+            httpx.post(child.stdout.readline().strip() + CHAT, json=asked(), trust_env=False, timeout=1)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+
+
+def test_the_command_fails_probes_alone() -> None:
+    command = [sys.executable, "-m", "continuum.testing.upstream", "--looks", "status-503"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        url = child.stdout.readline().strip()
+        assert httpx.get(url + "/v1/models", trust_env=False).status_code == 503
+        assert httpx.post(url + CHAT, json=asked(), trust_env=False).status_code == 200
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+
+
 def test_the_command_lists_its_faults() -> None:
     command = [sys.executable, "-m", "continuum.testing.upstream", "--list"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -255,7 +278,7 @@ def test_every_kind_of_fault_in_the_documentation_has_its_rows() -> None:
     """docs/reliability.md against the table: each of its kinds, by the rows that are it."""
     text = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
     kinds = {
-        "refuses": {"refuse"},
+        "refuses, is unreachable": {"refuse", "blackhole"},
         "silent before the head": {"silent", "drip-head", "head-then-silence", "role-then-silence"},
         "speaks no HTTP": {"garbage-before-head", "half-head", "redirect"},
         "resets, closes": {"reset-before-head", "close-before-head", "head-then-reset", "head-then-close"}

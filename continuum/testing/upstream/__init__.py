@@ -10,6 +10,7 @@ From a shell, to rehearse a set-up: `python -m continuum.testing.upstream --faul
 """
 
 from .answers import Answer, Completion, FirstOnly, HeadThen, Plain, Raw, Stream, ToolCall
+from .deaf import deafened
 from .faces import FACES, Face
 from .faults import FAULTS, Fault, Promise, fault_of
 from .openai import WORDS
@@ -47,6 +48,7 @@ __all__ = [
     "ToolCall",
     "Upstream",
     "Wait",
+    "deafened",
     "fault_of",
     "open_upstream",
     "stream_data",

@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("continuum.testing.upstream", description=DESCRIPTION)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--fault", choices=FAULTS, metavar="NAME", help="fail every chat request in this way")
+    parser.add_argument("--looks", choices=FAULTS, metavar="NAME", help="fail model lists and probes in this way")
     parser.add_argument("--face", choices=FACES, default="openai", help="whose server it looks like")
     parser.add_argument("--model", action="append", help="an id for /v1/models; may be repeated")
     parser.add_argument("--gap", type=float, default=0.0, metavar="SECONDS", help="pause before each further word")
@@ -51,12 +52,15 @@ async def _serve(options: argparse.Namespace) -> None:
         fault = FAULTS[options.fault] if options.fault else fault_of(request.model)
         return fault.answer if fault else Completion(gap=gap)
 
-    listens = options.fault is None or FAULTS[options.fault].listens
+    door = FAULTS[options.fault or "no-done"]  # any that can be connected to
     models = options.model or ["test-model"]
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_upstream(
-            script, models=models, face=options.face, port=options.port, listens=listens
+            script, models=models, face=options.face, port=options.port, listens=door.listens, deaf=door.deaf
         ) as upstream:
+            if options.looks:
+                answer = FAULTS[options.looks].answer
+                upstream.pages = dict.fromkeys(upstream.face.pages(models), answer)
             print(upstream.url, flush=True)  # noqa: T201 - the command's output
             await anext(signals)
 

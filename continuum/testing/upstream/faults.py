@@ -27,7 +27,7 @@ class Fault:
     """One row.
 
     `plain` and `stream` say for which requests it differs from a good answer; a `silent` one ends only when the
-    caller's patience does; one that does not `listen` has no answer to give.
+    caller's patience does; one that does not `listen`, or is `deaf` to who knocks, has no answer to give.
     """
 
     text: str
@@ -37,6 +37,7 @@ class Fault:
     stream: bool = True
     silent: bool = False
     listens: bool = True
+    deaf: bool = False
 
 
 def fault_of(model: str) -> Fault | None:
@@ -109,6 +110,9 @@ SLOW_WORDS: tuple[Part, ...] = tuple(part for word in openai.WORDS for part in (
 
 _BEFORE_CONTENT: dict[str, Fault] = {
     "refuse": Fault("does not listen", Promise.REPLACED, Raw((Reset(),)), listens=False),
+    "blackhole": Fault(
+        "takes no connection and refuses none", Promise.REPLACED, Raw((Hang(),)), silent=True, deaf=True
+    ),
     "silent": _early("reads the request and says nothing", Raw((Hang(),)), silent=True),
     "drip-head": _early(
         "drips the head without end", Endless((Send(OK_LINE + b"x-drip: "),), (Pause(0.1), Send(b"a"))), silent=True
@@ -161,6 +165,7 @@ _AFTER_CONTENT: dict[str, Fault] = {
     "silence-after-content": _late("nothing after two words", Hang(), silent=True),
     "error-event-late": _late("an error event after two words", ERROR_EVENT, END),
     "broken-event-late": _late("a broken event after two words", BROKEN_EVENT, DONE, END),
+    "endless-line-late": _late("an event of 9 MiB after two words", *HUGE_LINE, END),
     "bad-chunk-size": _late("an impossible chunk size after two words", Pause(0.5), Send(b"zz\r\n"), Close()),
 }
 

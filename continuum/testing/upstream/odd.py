@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from . import openai
 from .answers import JSON_TYPE, SSE_TYPE, Answer, Completion, Plain, Stream, dumps
@@ -69,9 +70,7 @@ class Bomb:
 
     def steps(self, request: Request) -> Iterable[Step]:
         """An answer of that many characters, compressed."""
-        whole = openai.completion(request.model, {"content": "x" * self.size}, "length", 1)
-        data = gzip.compress(dumps(whole).encode(), compresslevel=1, mtime=0)
-        return Plain(data, headers=(("content-encoding", "gzip"),)).steps(request)
+        return Plain(_bomb(request.model, self.size), headers=(("content-encoding", "gzip"),)).steps(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,13 @@ class CloseDelimited:
         yield Send(head(200, (kind, ("connection", "close"))))
         yield Send(_body(request))
         yield Close()
+
+
+@lru_cache(maxsize=4)
+def _bomb(model: str, size: int) -> bytes:
+    """It takes a while to make."""
+    whole = openai.completion(model, {"content": "x" * size}, "length", 1)
+    return gzip.compress(dumps(whole).encode(), compresslevel=1, mtime=0)
 
 
 def _body(request: Request) -> bytes:

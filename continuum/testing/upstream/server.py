@@ -3,12 +3,13 @@
 import socket
 import struct
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import trio
 
 from .answers import Answer, Completion, Plain
+from .deaf import deafened
 from .faces import FACES, Face
 from .faults import fault_of
 from .operations import Embeddings, TextCompletion
@@ -104,6 +105,10 @@ class Upstream:
                 _reset(connection)
         self._socket = _bound(self.port)
 
+    def deafened(self) -> AbstractContextManager[None]:
+        """Let nobody in and refuse nobody, instead of serving."""
+        return deafened(self._socket)
+
     def close(self) -> None:
         """Give the port back."""
         self._socket.close()
@@ -193,18 +198,20 @@ async def open_upstream(
     face: str = "openai",
     port: int = 0,
     listens: bool = True,
+    deaf: bool = False,
 ) -> AsyncGenerator[Upstream]:
     """A scripted upstream for as long as the block lasts; port 0 takes a free one. face: a row of FACES.
 
     `script` is one answer for every chat request, or a function that decides. An upstream that does not `listen`
-    refuses connections while its port stays taken.
+    refuses connections while its port stays taken; one that is `deaf` takes none and refuses none.
     """
     upstream = Upstream(port, _as_script(script), models, FACES[face])
     try:
         async with trio.open_nursery() as nursery:
-            if listens:
+            if listens and not deaf:
                 await upstream.serve(nursery)
-            yield upstream
+            with upstream.deafened() if deaf else nullcontext():
+                yield upstream
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         only, *others = group.exceptions
