@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
@@ -130,7 +131,8 @@ def _refusal(ident: RequestId, error: Exception) -> bytes:
         case RpcError():
             return encode_error(ident, error.code, error.message, error.data)
         case ContinuumError():
-            return encode_error(ident, error.rpc_code, error.message, {"code": error.code})
+            wait = {} if error.retry_after is None else {"retryAfter": max(1, math.ceil(error.retry_after))}
+            return encode_error(ident, error.rpc_code, error.message, {"code": error.code, **wait})
         case _:
             _log.error("a request failed", exc_info=error)
             return encode_error(ident, INTERNAL_ERROR, "Internal error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from continuum.dialects.openai_chat import TOO_LONG
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from continuum.errors import ContinuumError, UpstreamError
     from continuum.providers import Provider
 
-__all__ = ["exhausted", "refusal", "tried"]
+__all__ = ["THROTTLED", "exhausted", "refusal", "tried", "try_again"]
+
+THROTTLED = "Every backend throttles this model; {}"
 
 _DENIED = {401, 402, 403}
 
@@ -60,6 +63,11 @@ def _rejected(provider: Provider, status: int, error: ErrorView) -> UpstreamReje
     return rejected
 
 
+def try_again(wait: float | None) -> str:
+    """When that makes sense, in words. wait: seconds; None where nobody has said."""
+    return "try again later" if wait is None else f"try again in {max(1, math.ceil(wait))} s"
+
+
 def tried(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> dict[str, object]:
     """An error's details: the model, the last backend, how many attempts there were, and how each ended."""
     ends = [{"backend": name, "code": error.code} for name, error in failures]
@@ -73,7 +81,7 @@ def exhausted(model: str, failures: Sequence[tuple[str, UpstreamError]]) -> Cont
     if all(isinstance(error, UpstreamThrottled) for error in errors):
         waits = [error.retry_after for error in errors if error.retry_after is not None]
         wait = min(waits) if waits else None
-        return RateLimited("every backend throttles this model; try again later", retry_after=wait, details=details)
+        return RateLimited(THROTTLED.format(try_again(wait)), retry_after=wait, details=details)
     last = errors[-1]
     count = f"{len(errors)} attempts failed; the last one: " if len(errors) > 1 else ""
     kind = AttemptsTimedOut if isinstance(last, UpstreamTimeout) else AttemptsExhausted

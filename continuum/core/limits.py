@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from continuum.core.classify import try_again
 from continuum.core.quotas import Measure, Quotas, Scope
 from continuum.errors import ContinuumError, RateLimited
 from continuum.metrics.instruments import RATE_LIMITED
@@ -135,7 +136,7 @@ class Ticket:
         wait = self._wait if math.isfinite(self._wait) else _SLOT_WAIT
         self._limits.meter.count(RATE_LIMITED, Scope.BACKEND.label)
         return RateLimited(
-            "Every backend of this model is at its limit; try again later",
+            f"Every backend of this model is at its limit; {try_again(wait)}",
             retry_after=wait,
             details={"limit": Scope.BACKEND.label, "standing": self.standing},
         )
@@ -191,7 +192,7 @@ class Ticket:
         wait = taken.wait if math.isfinite(taken.wait) else _SLOT_WAIT
         self._limits.meter.count(RATE_LIMITED, subject.scope.label)
         return RateLimited(
-            f"Rate limit of {quota.words} for {subject.scope.words} reached; try again in {max(1, math.ceil(wait))} s",
+            f"Rate limit of {quota.words} for {subject.scope.words} reached; {try_again(wait)}",
             retry_after=wait,
             details={"limit": subject.scope.label, "standing": _standing(subject, subjects, taken)},
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from continuum.core.classify import THROTTLED, try_again
 from continuum.errors import CircuitOpen, NoBackendAvailable, RateLimited
 from continuum.resilience.keys import Rest
 
@@ -128,6 +129,6 @@ def _circuits_open(
 
 def _throttled(wakes: float) -> Callable[[float], ContinuumError]:
     def refusal(now: float) -> ContinuumError:
-        return RateLimited("every backend throttles this model; try again later", retry_after=wakes - now)
+        return RateLimited(THROTTLED.format(try_again(wakes - now)), retry_after=wakes - now)
 
     return refusal
