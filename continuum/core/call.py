@@ -147,7 +147,8 @@ class Call:
     def render(self, dialect: Dialect, *, model: str, stream: bool, prompt: GlobalPrompt | None = None) -> bytes:
         """The body for a backend that speaks `dialect` and knows the model as `model`. prompt: for a chat alone."""
         if self.envelope is not None and dialect is self.dialect:
-            return self.envelope.render(model=model, stream=stream, include_usage=True, prompt=prompt)
+            once = bool(self.principal.models)  # who may not use every model must not name one that we did not read
+            return self.envelope.render(model=model, stream=stream, include_usage=True, prompt=prompt, once=once)
         if self.request is None:
             raise Unsupported("this kind of request cannot be translated for the backend")
         request = self.request

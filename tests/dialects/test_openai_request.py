@@ -87,6 +87,47 @@ def test_brackets_in_text_are_not_depth() -> None:
     assert open_envelope(body(messages=[{"role": "user", "content": '[{"' * 500}])).model == "m"
 
 
+STRINGS = st.text(st.sampled_from('a"\\\\[]{}\n'), max_size=6)
+NESTED: st.SearchStrategy[Any] = st.recursive(
+    STRINGS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(STRINGS, inner, max_size=3), max_leaves=12
+)
+
+
+def depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+@given(NESTED, st.integers(85, 100))
+def test_depth_is_counted_outside_strings(value: Any, wrapped: int) -> None:
+    """Its JSON has every bracket, quote and backslash in its strings, too."""
+    for _ in range(wrapped):
+        value = [value]
+    raw = body(odd=value, more="[" * 100)
+    if 1 + depth(value) <= 100:
+        assert open_envelope(raw).model == "m"
+    else:
+        with pytest.raises(InvalidRequest, match="nested deeper"):
+            open_envelope(raw)
+
+
+def test_a_large_body_is_as_deep_as_can_be_parsed() -> None:
+    filler = "x" * 300_000
+    assert open_envelope(body(deep=json.loads("[" * 150 + "]" * 150), filler=filler)).model == "m"
+    for bomb in ("[" * 5000 + "]" * 5000, '{"a":' * 100_000):
+        with pytest.raises(InvalidRequest):
+            open_envelope(b'{"model":"m","messages":[],"filler":"%b","deep":%b}' % (filler.encode(), bomb.encode()))
+
+
+def test_a_field_that_stands_twice_may_go_on_once() -> None:
+    sent = b'{"model":"a", "model":"m","messages":[ ],"n":1}'
+    opened = open_envelope(sent)
+    assert opened.model == "m"
+    assert opened.render(model="m", stream=False, include_usage=True) is sent
+    once = opened.render(model="m", stream=False, include_usage=True, once=True)
+    assert once == b'{"model":"m","messages":[ ],"n":1}'
+
+
 def test_the_deepest_that_is_allowed() -> None:
     assert open_envelope(body(deep=json.loads("[" * 99 + "]" * 99))).model == "m"
 

@@ -154,6 +154,10 @@ async def test_a_key_reaches_its_models_only(tmp_path: Path) -> None:
             assert received.error["param"] == "model"
         assert code(await ask(client, asked("unknown"), sent(LIMITED))) == (404, "model_not_found")
         assert len(upstream.calls) == before
+        for first in (b'"model"', b'"mod\\u0065l"'):
+            raw = b'{"messages": [], %b: "other/model", "model": "test-model"}' % first
+            assert code(await ask(client, raw, sent(LIMITED))) == (200, None)
+            assert b"other" not in upstream.calls[-1].body, "a backend that takes the first is not asked for another"
 
 
 async def test_models_are_shown_to_who_may_use_them(tmp_path: Path) -> None:

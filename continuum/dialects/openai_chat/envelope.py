@@ -5,7 +5,6 @@ Sans-I/O. `messages`, tools and every unknown field stay the bytes the client se
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
@@ -34,11 +33,10 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _NUMBERS = frozenset(b"%c" % digit for digit in b"-0123456789")
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one deeper, one up: as signed bytes
-_COUNTED = 64 * 1024
+_COUNTED = 256 * 1024
 
 _NO_NAME = frozenset({b'""', b"null"})
 
@@ -103,8 +101,12 @@ class Envelope:
         options = _field(fields, "stream_options", _OPTIONS, "an object")
         self.include_usage = bool(options and options.include_usage)
 
-    def render(self, *, model: str, stream: bool, include_usage: bool, prompt: GlobalPrompt | None = None) -> bytes:
-        """The body for a backend: the client's own bytes where nothing has to change. prompt: for its messages."""
+    def render(
+        self, *, model: str, stream: bool, include_usage: bool, prompt: GlobalPrompt | None = None, once: bool = False
+    ) -> bytes:
+        """The body for a backend: the client's own bytes where nothing has to change. prompt: for its messages.
+        once: a field that the client wrote twice goes on as it was read here, and no other way.
+        """
         fields: dict[str, object] = {}
         if prompt is not None:
             fields["messages"] = with_prompt(self._fields["messages"], prompt)
@@ -115,7 +117,7 @@ class Envelope:
         if stream and include_usage and not self.include_usage:
             fields["stream_options"] = self._options({"include_usage": True})
         dropped = [name for name in _DROPPED if name in self._fields]
-        if not fields and not dropped:
+        if not fields and not dropped and not once:
             return self._body
         merged: dict[str, object] = {**self._fields, **fields}
         for name in dropped:
@@ -201,8 +203,10 @@ def _deeper_than(body: bytes, limit: int) -> bool:
     """
     if len(body) > _COUNTED or body.count(b"[") + body.count(b"{") <= limit:
         return False
-    steps = memoryview(_STRINGS.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)).cast("b")
-    return max(accumulate(steps)) > limit
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside = b"".join(body.split(b'"')[::2])
+    return max(accumulate(memoryview(outside.translate(_STEPS, _NOT_BRACKETS)).cast("b"))) > limit
 
 
 def _names_model(fields: Mapping[str, msgspec.Raw]) -> bool:
