@@ -64,8 +64,15 @@ async def test_a_fallback_is_told_as_a_thought(continuum_command: str, tmp_path:
     chains = {"enabled": True, "fallback_chains": {"broken": ["stand-in"]}}
     async with open_upstream(script) as upstream:
         backends = [backend(upstream.url, name, name) for name in ("broken", "stand-in")]
-        more = {"fallback": chains, "retry": {"max_attempts": 1}, "acp": {"default_model": "broken"}}
-        async with open_agent(continuum_command, tmp_path, *backends, **more) as agent:
+        opened = open_agent(
+            continuum_command,
+            tmp_path,
+            *backends,
+            fallback=chains,
+            retry={"max_attempts": 1},
+            acp={"default_model": "broken"},
+        )
+        async with opened as agent:
             session = await agent.new_session()
             for ident in ("one", "two"):
                 assert (await turn(agent, session, ident))["result"]["stopReason"] == "end_turn"

@@ -94,8 +94,10 @@ NESTED: st.SearchStrategy[Any] = st.recursive(
 
 
 def depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+    if isinstance(value, str):
+        return 0
+    inner: Any = value.values() if hasattr(value, "values") else value
+    return 1 + max(map(depth, inner), default=0)
 
 
 @given(NESTED, st.integers(85, 100))

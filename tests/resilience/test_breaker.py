@@ -208,6 +208,24 @@ class Circuit(RuleBasedStateMachine):
             self.trials.add(self.number)
         return self.number, self.breaker.begin(), self.breaker.opened
 
+    @rule(target=tickets, ticket=consumes(tickets))
+    def answer(self, ticket: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+        """Its first content: a trial has passed, anything else is still to be seen."""
+        if ticket is None:
+            return None
+        number, given, opened = ticket
+        trial, before = number in self.trials, self.breaker.state
+        going_on = self.breaker.answering(given, self.now)
+        if not trial:
+            assert (going_on, self.breaker.state) == (given, before)
+            return ticket
+        self.trials.discard(number)
+        closed = self.breaker.state == "closed"
+        assert (going_on == SPENT) is not closed
+        if closed:
+            self.trials.clear()
+        return number, going_on, opened
+
     @rule(ticket=consumes(tickets), verdict=st.sampled_from(Verdict))
     def end(self, ticket: tuple[int, int, int] | None, verdict: Verdict) -> None:
         if ticket is None:
@@ -239,8 +257,12 @@ class Circuit(RuleBasedStateMachine):
             assert self.breaker.saturated == (len(self.trials) >= self.section.half_open_max_requests)
         else:
             assert not self.breaker.saturated
-        if self.breaker.state == "open":
+        open_now = self.breaker.state == "open"
+        if open_now:
             assert self.breaker.until == self.opened_at + self.section.timeout_seconds
+        due = open_now and self.now >= self.breaker.until
+        assert self.breaker.state_at(self.now) == ("half_open" if due else self.breaker.state)
+        assert self.breaker.opened > 0 or self.breaker.state == "closed"
 
 
 TestCircuit = Circuit.TestCase

@@ -132,6 +132,12 @@ class Storm(RuleBasedStateMachine):
         self.open.append(call)
         return call
 
+    @rule(ratio=st.floats(0, 1), attempts=st.integers(1, 6))
+    def retune(self, ratio: float, attempts: int) -> None:
+        """Calls under way go by it at once; what they hold of the budget they keep."""
+        self.attempts = attempts
+        self.retries.retune(section(budget_ratio=ratio, max_attempts=attempts))
+
     @rule(call=calls, elsewhere=st.booleans())
     def fail(self, call: Tries, elsewhere: bool) -> None:  # noqa: FBT001 - hypothesis' parameter
         if call not in self.open or not call.more():
