@@ -32,15 +32,15 @@ def make_host(router: ContinuumRouter) -> QuartTrio:
     return host
 
 
-async def main(address: str = "127.0.0.1:8080") -> None:
+async def main(address: str) -> None:
     """The host owns addresses, signals and lifetime: it enters the router around its server."""
     builder = await ContinuumRouter.discover()
     async with await builder.build() as router:
         app = TrioDispatcherMiddleware({"/llm": router.asgi(), "": cast("Any", make_host(router))})
         settings = hypercorn.Config()
         settings.bind = [address]
-        await hypercorn.trio.serve(cast("Any", app), settings)
+        await cast("Any", hypercorn.trio).serve(app, settings)  # its own types are narrower than ASGI
 
 
 if __name__ == "__main__":
-    trio.run(main, *sys.argv[1:])
+    trio.run(main, sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:8080")

@@ -11,7 +11,7 @@ import trio
 from continuum import ConfigError, ContinuumRouter
 
 
-async def main(file: str, address: str | None = None) -> None:
+async def main(file: str, address: str | None) -> None:
     """Serve until SIGINT or SIGTERM; open requests finish first."""
     builder = await ContinuumRouter.from_config_file(file)
     router = await builder.enable_hot_reload(on=False).build()  # edits of the file wait for the next start
@@ -23,6 +23,6 @@ async def main(file: str, address: str | None = None) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)  # the library leaves logging to its host
     try:
-        trio.run(main, *sys.argv[1:])
+        trio.run(main, sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
     except* ConfigError as faults:
         sys.exit(str(faults.exceptions[0]))

@@ -2,12 +2,15 @@
 
 import inspect
 import os
+import shutil
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
+import installed as installed_wheel
 import pytest
 import trio
 from hypothesis import settings
@@ -44,6 +47,33 @@ def checkout() -> Path:
 def continuum_command() -> str:
     """The installed console script, which is what clients launch."""
     return str(Path(sysconfig.get_path("scripts")) / "continuum")
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel."""
+    return installed_wheel.build(checkout, tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts folder of an environment that holds the wheel."""
+    return installed_wheel.install(wheel, tmp_path_factory.mktemp("environment"))
+
+
+@pytest.fixture(scope="session")
+def node(checkout: Path) -> str:
+    """Node 22 or later beside the installed packages of tests/node; see scripts/lib.sh for where it is looked for."""
+    if not (checkout / "tests/node/node_modules/openai").is_dir():
+        pytest.skip("the packages of tests/node are not installed (npm ci)")
+    for candidate in (os.environ.get("CONTINUUM_NODE"), str(checkout / ".venv-node/bin/node"), "node"):
+        path = shutil.which(candidate) if candidate else None
+        if path is None:
+            continue
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+        if told.startswith("v") and int(told[1:].partition(".")[0]) >= 22:
+            return path
+    pytest.skip("Node 22 or later is not installed")
 
 
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:

@@ -1,16 +1,9 @@
-"""The built wheel, driven from outside the checkout: what users get, not what lies beside the tests.
-
-By default it borrows the test environment's dependencies. .ci/run sets CONTINUUM_WHEEL_VENV to an environment where
-pip installed the wheel and what its metadata asks for.
-"""
+"""The built wheel, driven from outside the checkout: what users get, not what lies beside the tests."""
 
 import json
 import os
 import subprocess
-import sys
-import sysconfig
 import threading
-import venv
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,36 +18,6 @@ from serving import backend, config
 
 ANSWER = "Every word of this answer is made up."
 TIMEOUT_S = 30
-BUILD = [sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation", "--no-cache-dir"]
-
-
-@pytest.fixture(scope="module")
-def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the committed tree's folders: setuptools leaves a build/ where it works."""
-    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    ignore = ("tests", "node_modules", "docs", "benchmarks", "examples", "requirements", "dist", "build")
-    for name in sorted(path.name for path in checkout.iterdir() if path.name not in ignore and path.name[0] != "."):
-        (copy / name).symlink_to(checkout / name)
-    subprocess.run([*BUILD, "--wheel-dir", str(out), str(copy)], check=True, timeout=TIMEOUT_S * 4)
-    (found,) = out.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts folder of an environment that holds the wheel."""
-    if given := os.environ.get("CONTINUUM_WHEEL_VENV"):
-        return Path(given) / "bin"
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = Path(subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip())
-    # A .pth inside a folder that a .pth names is not read: the checkout's editable install stays invisible.
-    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--no-deps", "--ignore-installed"]
-    subprocess.run([*pip, str(wheel)], check=True, timeout=TIMEOUT_S * 4)
-    return folder / "bin"
 
 
 @pytest.fixture

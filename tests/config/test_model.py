@@ -164,7 +164,7 @@ def test_timeouts_of_a_model() -> None:
 
 def test_constructors_tell_every_fault_and_no_input() -> None:
     with pytest.raises(ValidationError) as caught:
-        BackendConfig(name="a b", url="http://u:hidden@h", api_key="hidden\n", weight=0)  # type: ignore[arg-type]
+        BackendConfig(name="a b", url="http://u:hidden@h", api_key="hidden\n", weight=0)
     assert caught.value.error_count() == 4
     assert "hidden" not in str(caught.value)
     with pytest.raises(ValidationError, match="another backend has this name"):

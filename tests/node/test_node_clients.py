@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -17,21 +16,6 @@ ANSWER = "Every word of this answer is made up."
 CLIENT_TIMEOUT_S = 60
 
 pytestmark = pytest.mark.node
-
-
-@pytest.fixture(scope="module")
-def node(checkout: Path) -> str:
-    """Node 22 or later beside the installed packages of this folder; see scripts/lib.sh for where it is looked for."""
-    if not (HERE / "node_modules" / "openai").is_dir():
-        pytest.skip("the packages of tests/node are not installed (npm ci)")
-    for candidate in (os.environ.get("CONTINUUM_NODE"), str(checkout / ".venv-node/bin/node"), "node"):
-        path = shutil.which(candidate) if candidate else None
-        if path is None:
-            continue
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-        if told.startswith("v") and int(told[1:].partition(".")[0]) >= 22:
-            return path
-    pytest.skip("Node 22 or later is not installed")
 
 
 def run_client(node: str, *arguments: str) -> dict[str, Any]:

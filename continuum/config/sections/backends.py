@@ -1,7 +1,7 @@
 """The section `backends`: the upstream servers, one entry each."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -205,6 +205,25 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
     proxy: Proxy | None = Field(default=None, description="URL of an HTTP or SOCKS proxy; shown masked.")
     http2: bool = Field(default=False, description="Speak HTTP/2 to the backend.")
     managed: Managed | None = Field(default=None, description="Start the server on first use; only from the file.")
+
+    if TYPE_CHECKING:  # what pydantic makes of what is given is told by the fields; this is what may be given
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            type: str = ...,  # noqa: A002 - the key's name
+            url: str | None = ...,
+            api_key: str | Secret | None = ...,
+            api_keys: list[str] | list[Secret] = ...,
+            models: list[str] | list[ModelEntry] | list[str | ModelEntry] | list[dict[str, str]] = ...,
+            **more: Any,
+        ) -> None: ...
+
+    @property
+    def backend_type(self) -> str:
+        """The same as `type`: its name in the reference API."""
+        return self.type
 
     @property
     def base(self) -> str:
