@@ -17,9 +17,10 @@ from continuum.config.judge import Judge, still_valid
 from continuum.config.ledger import Deed
 from continuum.config.model import Config
 from continuum.config.overlay import merge
-from continuum.config.store import FILE_CHANGED, ConfigStore
+from continuum.config.store import ConfigStore
 from continuum.config.version import Version, VersionSource, empty
 from continuum.config.view import ADMIN_SECTIONS
+from continuum.config.writing import FILE_CHANGED
 from continuum.config.written import written
 from continuum.errors import ConfigLocked, InternalError
 from continuum.storage.folder import state_folder

@@ -1,65 +1,39 @@
-"""The configuration in force and how it came to be: the one way in which anything changes it.
-
-Judge whole, compare, build what is new beside what is old, write the version down, swap. Failure leaves all as it was.
+"""The configuration in force and how it came to be, for everybody: who wants to change it stands in line here
+(`writing` says what is done then).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from continuum.config.edit import Base, adopted
-from continuum.config.in_force import Built, Change, InForce, Prepare
+from continuum.config.in_force import Change, Prepare
 from continuum.config.judge import Candidate, Judge
-from continuum.config.ledger import Deed, Ledger, Witness
 from continuum.config.model import SECTIONS, Config
 from continuum.config.overlay import merge
-from continuum.config.subscription import News, Subscription
+from continuum.config.subscription import Subscription
 from continuum.config.telling import Teller
 from continuum.config.version import Version, VersionSource, empty
 from continuum.config.view import ADMIN_SECTIONS
+from continuum.config.writing import By, Committed, Writer
 from continuum.config.written import written
-from continuum.errors import ConfigError, ConfigLocked, ConfigProblem, VersionConflict, VersionNotFound
+from continuum.errors import ConfigError, ConfigProblem, VersionConflict, VersionNotFound
 
 if TYPE_CHECKING:
     from continuum.config.given import Given
     from continuum.config.history import History
+    from continuum.config.ledger import Deed, Witness
     from continuum.config.sections.backends import BackendConfig
 
 __all__ = ["Candidate", "Change", "Committed", "ConfigManager", "ConfigStore", "Prepare", "Subscription", "Version"]
 
-FILE_CHANGED = "Configuration file changed"
-
 _FROM_THE_START = "cannot be set here: it is taken from the configuration file, or from what the router was made of"
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What came of a commit.
-
-    version: the one in force now. changed: whether it is a new one. applied: whether all that was written is at work
-    as stored; else a warning tells each key that waits for a restart. A warning's key is in full (`server.workers`).
-    """
-
-    version: Version
-    changed: bool
-    applied: bool
-    warnings: tuple[ConfigProblem, ...]
-
-
-class _By(NamedTuple):
-    """Whose doing a version is."""
-
-    source: VersionSource
-    user: str
-    description: str | None
-    peer: str = ""
 
 
 class ConfigStore:
@@ -77,11 +51,11 @@ class ConfigStore:
         self._source = source
         self._beside: Path | None = None
         self._writing = trio.Lock()
-        self._news = News(lambda: self.current)
         self._teller = Teller()
-        self._ledger = Ledger(at_start)
         judge.started_with = self.current.config
-        self._in_force = InForce(judge.in_force(self.current.stored))
+        self._writer = Writer(judge, history, at_start)
+        self._in_force = self._writer.in_force
+        self._news = self._writer.news
         self.hot_reload_enabled = source is not None and self.running.hot_reload.enabled
 
     @property
@@ -134,7 +108,7 @@ class ConfigStore:
         """
         async with self._writing:
             if holding:
-                await self._hold()
+                await self._writer.hold()
             yield
 
     def history(self) -> Sequence[Version]:
@@ -152,7 +126,7 @@ class ConfigStore:
         """The current version's configuration, and what stands beside the versions as it is at work; a copy free to
         change.
         """
-        return self._whole().model_copy(deep=True)
+        return self._writer.whole().model_copy(deep=True)
 
     async def set_config(self, config: Config) -> Committed:
         """Make this the configuration: judged whole, a version of source `api` and user `library`, in force on
@@ -164,14 +138,14 @@ class ConfigStore:
         """
         plain = written(config)
         async with self._writing:
-            await self._hold()
+            await self._writer.hold()
             now = self.current
-            if faults := [*_misplaced(config, plain, self._whole())]:
+            if faults := [*_misplaced(config, plain, self._writer.whole())]:
                 raise ConfigError(faults)
             base = Base(now.stored, now.config)
             changes = {name: adopted(base, name, plain.get(name, empty(name))).data for name in ADMIN_SECTIONS}
-            by = _By("api", "library", "Configuration set by the host program")
-            return await self._commit(self.judge(changes), by)
+            by = By("api", "library", "Configuration set by the host program")
+            return await self._writer.commit(self.judge(changes), by)
 
     def subscribe(self) -> Subscription[Config]:
         """Each configuration committed after this call, by anybody, a copy free to change; a slow reader sees the
@@ -205,7 +179,7 @@ class ConfigStore:
         """Have this witness told of each change, before whoever asked for it is answered; also of what the file had
         changed at the start. Blocks: for the start.
         """
-        self._ledger.tell_to(witness)
+        self._writer.ledger.tell_to(witness)
 
     def lay_over(self, layer: Mapping[str, Any]) -> None:
         """Lay values over whatever configuration comes from anywhere, until the process ends; no version knows of
@@ -242,17 +216,17 @@ class ConfigStore:
         Whatever is raised, all is as it was.
         """
         async with self._writing:
-            await self._hold()
+            await self._writer.hold()
             if if_match is not None and if_match != self.current.number:
                 raise VersionConflict(self.current.number)
-            return await self._commit(self.judge(changes), _By(source, user, description, peer))
+            return await self._writer.commit(self.judge(changes), By(source, user, description, peer))
 
     async def lend(self, backend: BackendConfig) -> None:
         """Have a backend in the place of the one of its name, or as one more, whatever is committed: until the process
         ends, and no version knows of it. In force on return. Raises ConfigError for what cannot be built.
         """
         async with self._writing:
-            self._swap(await self._in_force.build(self._judge.in_force(self.current.stored), lend=backend))
+            await self._writer.lend(backend)
 
     async def reload(self) -> Committed | None:
         """Read the file again: of the sections whose text has changed there a version is made. None where there is
@@ -261,7 +235,7 @@ class ConfigStore:
         """
         async with self._writing:
             with self._teller.telling():
-                return await self._reload() if await self._may_write() else None
+                return await self._reload() if await self._writer.may_write() else None
 
     async def follow(self) -> None:
         """Where another process writes: do as it did, and take over when it has ended. Faults as of `reload`."""
@@ -269,10 +243,10 @@ class ConfigStore:
             return
         async with self._writing:
             with self._teller.telling():
-                if await self._may_write():
+                if await self._writer.may_write():
                     await self._reload()
-                elif await trio.to_thread.run_sync(self._history.stale):
-                    await self._catch_up()
+                else:
+                    await self._writer.follow()
 
     def close(self) -> None:
         """End subscriptions, and let others write."""
@@ -282,89 +256,11 @@ class ConfigStore:
     async def _reload(self) -> Committed | None:
         if self._source is None:
             return None
-        given = await trio.to_thread.run_sync(self._source.again)
-        changes = given.changes(self._history.file)
-        if not changes and given.root == self._judge.root:
-            return None
-        before, old = (self._judge.root, self._history.file), self._whole()
-        self._judge.root, self._history.file = given.root, given.digests
-        try:
-            found = self._judge.judge(self.current, changes, given.document)
-            by = _By("file_reload", "system", FILE_CHANGED)
-            done = await self._commit(found, by)
-            if not done.changed:  # but perhaps what stands beside the sections
-                self._swap(await self._in_force.build(found.in_force))
-                if old != self._whole():
-                    await self._enter(by, old)
-        except BaseException:
-            self._judge.root, self._history.file = before
-            raise
-        self._teller.taken(given, before[0], done.warnings, done.version if done.changed else None)
+        root, given = self._judge.root, await trio.to_thread.run_sync(self._source.again)
+        done = await self._writer.take(given)
+        if done is not None:
+            self._teller.taken(given, root, done.warnings, done.version if done.changed else None)
         return done
-
-    async def _commit(self, found: Candidate, by: _By) -> Committed:
-        applied = not found.pending
-        if not found.sections_changed:
-            return Committed(self.current, changed=False, applied=applied, warnings=found.warnings)
-        version = Version(
-            self.current.number + 1,
-            datetime.now(UTC),
-            by.source,
-            by.user,
-            by.description,
-            found.sections_changed,
-            found.stored,
-            self._history.file,
-            self._judge.alone,
-        )
-        old = self._whole()
-        built = await self._in_force.build(found.in_force)
-        try:
-            await self._history.add(version, found.in_force.admin.max_history_entries)
-        except BaseException:
-            built.discard()
-            raise
-        self._swap(built)
-        await self._enter(by, old, found.sections_changed)
-        return Committed(version, changed=True, applied=applied, warnings=found.warnings)
-
-    async def _hold(self) -> None:
-        """Be the one that writes. Raises ConfigLocked, InternalError."""
-        if not self._history.held and await trio.to_thread.run_sync(self._history.hold):
-            await self._catch_up()
-
-    async def _may_write(self) -> bool:
-        try:
-            await self._hold()
-        except ConfigLocked:
-            return False
-        return True
-
-    async def _catch_up(self) -> None:
-        """Do what another process has written down."""
-        before, kept = self.current, self._history.snapshot()
-        try:
-            await trio.to_thread.run_sync(self._history.read)
-            if self.current.number == before.number and self.current.stored == before.stored:
-                return
-            built = await self._in_force.build(self._judge.in_force(self.current.stored))
-        except BaseException:
-            self._history.restore(kept)
-            raise
-        self._swap(built)
-
-    def _swap(self, built: Built) -> None:
-        self._in_force.swap(built)
-        self._news.tell()
-
-    async def _enter(self, by: _By, old: Config, sections: tuple[str, ...] = ()) -> None:
-        deed = Deed(self.current.number, by.source, by.user, by.peer, sections, old, self._whole())
-        await self._ledger.enter(deed)
-
-    def _whole(self) -> Config:
-        """The current version's configuration, with what stands beside the versions as it is at work."""
-        beside = {name: getattr(self.config, name) for name in Config.model_fields if name not in ADMIN_SECTIONS}
-        return self.current.config.model_copy(update=beside)
 
 
 ConfigManager = ConfigStore
