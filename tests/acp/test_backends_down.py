@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 from raw_server import Peer, raw_server
 from stdio_agent import Agent, backend, open_agent, prompt
@@ -69,6 +70,7 @@ async def choose(agent: Agent, session: str, model: str, ident: str) -> None:
     assert "result" in answer, answer
 
 
+@pytest.mark.slow
 async def test_each_is_told_in_time_and_a_slow_model_is_waited_for(continuum_command: str, tmp_path: Path) -> None:
     gate = trio.Event()
     slow = {

@@ -161,6 +161,7 @@ CASES: Mapping[str, Sequence[Case]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cases", CASES.values(), ids=CASES)
 async def test_each_kind_with_each(cases: Sequence[Case], continuum_command: str, tmp_path: Path) -> None:
     outcomes: dict[Case, Json] = {}

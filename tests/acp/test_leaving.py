@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -55,6 +56,29 @@ async def test_a_request_that_waits_for_the_configuration_is_answered_after_eof(
         await peer.end_input()
         assert "sessionId" in (await peer.answer(2))["result"]
         assert await peer.wait_exit() == 0
+
+
+def test_what_a_pipeline_asked_for_is_answered_by_an_agent_that_is_slow_to_start() -> None:
+    clock = trio.testing.MockClock(rate=1)
+    disk = threading.Event()
+
+    def load() -> Config:
+        disk.wait()
+        return config_of()
+
+    async def main() -> None:
+        async with agent(load=load) as peer:
+            await peer.initialize()
+            opened = await peer.ask("session/new", {"cwd": "/"})
+            await peer.end_input()
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            clock.jump(12)
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            disk.set()
+            assert "sessionId" in (await peer.answer(opened))["result"]
+            assert await peer.wait_exit() == 0
+
+    trio.run(main, clock=clock)
 
 
 async def test_half_a_message_at_the_end_is_no_trouble() -> None:
