@@ -34,6 +34,7 @@ _log: Final = logging.getLogger("continuum.acp")
 
 # Seconds. What leaving may take beyond the grace: with acp.eof_grace at its default all is over within five.
 _LEAVE_TIME: Final = 1.5
+_LOOK_EVERY: Final = 0.25  # between two looks whether the client still reads
 _CANCEL_TIME: Final = 0.75  # of it, for turns to notice
 _FLUSH_TIME: Final = 0.5  # of it, for the client to take the last answers
 
@@ -124,6 +125,7 @@ class _Process:
             nursery.start_soon(self._load_after_handshake)
             with self._reading:
                 await Connection(self._agent, self._transport, AcpMethodRouter(), nursery).run()
+            nursery.start_soon(self._notice_departure)
             await self._wind_down()
             nursery.cancel_scope.cancel()
         return self._hosting.exit_code
@@ -131,6 +133,12 @@ class _Process:
     async def _write(self) -> None:
         await self._transport.write_forever()
         self._leave()  # nobody listens any more
+
+    async def _notice_departure(self) -> None:
+        """A client that has ended its input may still read; one that has died does not, and is not worked for."""
+        while not self._transport.abandoned:  # noqa: ASYNC110 - the kernel tells it to nobody who only waits to write
+            await trio.sleep(_LOOK_EVERY)
+        self._leave()
 
     async def _heed_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():

@@ -8,6 +8,7 @@ whatever epoll cannot watch or cannot be opened again is served by a thread.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import stat
 from collections.abc import Callable
@@ -31,6 +32,11 @@ class Channel(Protocol):
 
     async def write(self, data: memoryview) -> int:
         """Write some of `data`; how many bytes."""
+        ...
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the other side has closed both ends, so that nothing can be written any more."""
         ...
 
     def close(self) -> None:
@@ -69,6 +75,10 @@ class _Polled:
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self._fd)
 
+    @property
+    def hung_up(self) -> bool:
+        return _hung_up(self._fd)
+
     def close(self) -> None:
         trio.lowlevel.notify_closing(self._fd)
         self._close()
@@ -86,6 +96,10 @@ class _Threaded:
     async def write(self, data: memoryview) -> int:
         return await trio.to_thread.run_sync(os.write, self._fd, data, abandon_on_cancel=True)
 
+    @property
+    def hung_up(self) -> bool:
+        return _hung_up(self._fd)
+
     def close(self) -> None:
         """Nothing was opened."""
 
@@ -100,6 +114,12 @@ def open_channel(fd: int, *, writing: bool) -> Channel:
         if own is not None:
             return _of_own(own)
     return _Threaded(fd)
+
+
+def _hung_up(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, 0)  # the two that are always told
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def _of_own(fd: int) -> Channel:

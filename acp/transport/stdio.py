@@ -76,6 +76,11 @@ class StdioTransport:
         while self._unwritten >= limit:
             await self._waiting.park()
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody can read any more what is written."""
+        return self._broken or self._output.hung_up
+
     async def write_forever(self) -> None:
         """Write what is posted; returns when the client has closed its end."""
         while True:
