@@ -1,4 +1,4 @@
-"""What was done to the configuration, for a witness that keeps a record of it."""
+"""What was done to the configuration, for witnesses that keep a record of it."""
 
 from __future__ import annotations
 
@@ -41,21 +41,20 @@ Witness = Callable[[Deed], None]
 
 
 class Ledger:
-    """Tells a witness, once there is one. at_start: what was done before anybody could be told."""
+    """Tells witnesses. at_start: what was done before anybody could be told; each that comes is told."""
 
     def __init__(self, at_start: Deed | None = None) -> None:
         self._at_start = at_start
-        self._witness: Witness | None = None
+        self._witnesses: list[Witness] = []
 
     def tell_to(self, witness: Witness) -> None:
-        """Have this witness from now on. Blocks: for the start."""
-        self._witness = witness
+        """Have this witness, too, from now on. Blocks: for the start."""
+        self._witnesses.append(witness)
         if self._at_start is not None:
             witness(self._at_start)
-            self._at_start = None
 
     async def enter(self, deed: Deed) -> None:
-        """Returns once the witness knows, whoever is cancelled meanwhile."""
-        if self._witness is not None:
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(self._witness, deed)
+        """Returns once every witness knows, whoever is cancelled meanwhile."""
+        with trio.CancelScope(shield=True):
+            for witness in self._witnesses:
+                await trio.to_thread.run_sync(witness, deed)

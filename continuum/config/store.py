@@ -92,6 +92,11 @@ class ConfigStore:
         self._beside = folder
 
     @property
+    def file_is_good(self) -> bool:
+        """Whether the file as it is now is in force, as far as it was read."""
+        return self._teller.content
+
+    @property
     def held(self) -> bool:
         """Whether this process is the one that writes versions."""
         return self._history.held

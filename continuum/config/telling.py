@@ -26,6 +26,11 @@ class Teller:
     def __init__(self) -> None:
         self._told = ""
 
+    @property
+    def content(self) -> bool:
+        """Whether the last look ended well."""
+        return not self._told
+
     @contextmanager
     def telling(self) -> Generator[None]:
         """Tell what keeps the block from its end, and let it pass on."""

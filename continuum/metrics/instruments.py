@@ -143,6 +143,16 @@ RATE_LIMITED: Final = Instrument(
     "How often a limit of this router refused a call, by whose limit it was; for a backend: all of them were full.",
     ("limit",),
 )
+CHANGES: Final = Instrument(
+    "continuum_config_changes_total",
+    "Changes of the configuration that took effect, by where they came from: api, file_reload, initial, rollback.",
+    ("source",),
+)
+FILE_GOOD: Final = Instrument(
+    "continuum_config_last_reload_successful",
+    "Whether the configuration file as it was last read is in force; 0 while it has faults.",
+    gauge=True,
+)
 VERSION: Final = Instrument("continuum_config_version", "The version of the configuration in force.", gauge=True)
 CHANGED: Final = Instrument(
     "continuum_config_last_change_timestamp_seconds", "When the configuration in force was made.", gauge=True

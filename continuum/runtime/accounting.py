@@ -12,6 +12,7 @@ from continuum.runtime.statistics import Statistics
 if TYPE_CHECKING:
     from continuum.config import Metrics
     from continuum.config.facts import Facts
+    from continuum.config.ledger import Deed
     from continuum.core import Ending
     from continuum.metrics import Meter
 
@@ -40,6 +41,10 @@ class Accounting:
         limit = section.cardinality_limit
         limits = Limits(sets=limit.max_labels_per_metric, values=limit.max_unique_label_values)
         self.meter.retune(limits, enabled=section.enabled)
+
+    def changed(self, deed: Deed) -> None:
+        """The configuration was changed; called in a thread, by the store."""
+        self.meter.count(instruments.CHANGES, deed.source)
 
     def begin(self) -> None:
         """A call has come."""

@@ -29,6 +29,7 @@ def readings(instance: Instance) -> Iterator[Reading]:
     version = instance.store.current
     yield Reading(instruments.CALLS_IN_FLIGHT, instance.accounts.in_flight)
     yield Reading(instruments.VERSION, version.number)
+    yield Reading(instruments.FILE_GOOD, instance.store.file_is_good)
     yield Reading(instruments.CHANGED, version.timestamp.timestamp())
     yield Reading(instruments.BUILD, 1, (VERSION,))
     most, now = instance.pool.meter.limits.sets, trio.current_time()

@@ -59,6 +59,7 @@ class Instance:
         self.pool = pool
         self.prompts = prompts
         self.accounts = Accounting(store.config.metrics, pool.meter, facts)
+        store.tell_to(self.accounts.changed)
         self.engine = Door(Engine(store.config, pool, self.limits, prompts, self.accounts))
         self.draining = False
 

@@ -229,6 +229,21 @@ async def test_the_section_is_heeded_at_once(tmp_path: Path) -> None:
     assert again.of("continuum_requests_total", operation="chat", model="m0", result="ok") == 1
 
 
+async def test_changes_of_the_configuration(tmp_path: Path) -> None:
+    configuration = config()
+    file = tmp_path / "continuum-under-test.yaml"
+    async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
+        file.write_text(yaml.safe_dump({**configuration, "retry": {"max_attempts": 2}}))
+        await trio.to_thread.run_sync(router.wait_for_line, "version 2")
+        good = await scrape(client)
+        file.write_text("retry: {max_attempts: many}")
+        await trio.to_thread.run_sync(router.wait_for_line, "the configuration in force stays as it is")
+        bad = await scrape(client)
+    assert good.of("continuum_config_changes_total", source="file_reload") == 1
+    assert [each.of("continuum_config_last_reload_successful") for each in (good, bad)] == [1, 0]
+    assert [each.of("continuum_config_version") for each in (good, bad)] == [2, 2]
+
+
 @pytest.mark.parametrize("endpoint", ["/v1/models", "/admin/metrics", "/health", "/", "metrics", "/with space"])
 def test_an_endpoint_that_is_taken_is_refused(tmp_path: Path, endpoint: str) -> None:
     file = tmp_path / "c.yaml"
