@@ -7,11 +7,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from continuum.config.model import SECTIONS, Config
+from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group
 from continuum.config.types import Bytes, Seconds
 from continuum.config.view import ADMIN_SECTIONS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
+_NULLABLE = "nullable"
 
 
 def json_schema() -> dict[str, Any]:
@@ -26,6 +28,13 @@ def plain_schema(group: type[Group]) -> dict[str, Any]:
     """Schema of one group of keys."""
     raw = group.model_json_schema(schema_generator=_Generator)
     return _flat(raw, raw.get("$defs", {}))
+
+
+def body_schema(group: type[Group]) -> dict[str, Any]:
+    """Schema of a request's body: there null is taken for an optional key, too, as if it were left out."""
+    raw = group.model_json_schema(schema_generator=_WithNulls)
+    made: dict[str, Any] = _with_nulls(_flat(raw, raw.get("$defs", {})))
+    return made
 
 
 def admin_schema(section: str | None = None) -> dict[str, Any]:
@@ -53,6 +62,28 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
         return False
+
+
+class _WithNulls(_Generator):
+    """Marks what may be null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return {**super().nullable_schema(schema), _NULLABLE: True}
+
+
+def _with_nulls(schema: Any) -> Any:
+    """The marks made into types."""
+    if is_list(schema):
+        return [_with_nulls(each) for each in schema]
+    if not is_mapping(schema):
+        return schema
+    made = {key: _with_nulls(inner) for key, inner in schema.items() if key != _NULLABLE}
+    if schema.get(_NULLABLE) is True and "type" in made:
+        kinds = made["type"]
+        made["type"] = [*(kinds if is_list(kinds) else [kinds]), "null"]
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
+    return made
 
 
 def _flat(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 
 from continuum.config.faults import faults_of
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.section import Group
 from continuum.config.types import Delay
+from continuum.config.view import ADMIN_SECTIONS
 from continuum.errors import ConfigError, ConfigProblem, ParseError
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
 _DEEPEST = 100
 _MOST_GRACE = 90 * 24 * 3600.0  # seconds
 B = TypeVar("B", bound=Group)
+SectionName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ADMIN_SECTIONS)})]
+"""A section's name, of which the handlers judge: one that there is not has an error of its own."""
 Format = Literal["yaml", "json", "toml"]
 
 
@@ -46,7 +49,7 @@ class Config(Group):
 class Validate(Group):
     """A section to be judged."""
 
-    section: str = Field(description="Name of the section.")
+    section: SectionName = Field(description="Name of the section.")
     config: Any = Field(description="What PUT would be sent.")
     dry_run: bool = Field(default=True, description="Taken for the sake of clients; nothing is ever done.")
 
@@ -54,7 +57,7 @@ class Validate(Group):
 class Apply(Group):
     """What of the staged import to apply."""
 
-    sections: list[str] | None = Field(default=None, description="Sections; absent: all that are staged.")
+    sections: list[SectionName] | None = Field(default=None, description="Sections; absent: all that are staged.")
     force: bool = Field(default=False, description="Whether warnings are no reason to refuse.")
 
 
@@ -62,7 +65,7 @@ class Export(Group):
     """What to write, and how."""
 
     format: Format = Field(description="The language.")
-    sections: list[str] | None = Field(default=None, description="Sections; absent: all.")
+    sections: list[SectionName] | None = Field(default=None, description="Sections; absent: all.")
     include_sensitive: bool = Field(default=False, description="Whether secrets are shown as they are.")
     include_defaults: bool = Field(default=True, description="Whether keys with their default value are written.")
 
@@ -80,7 +83,7 @@ class Import(Group):
 class Rollback(Group):
     """What of an earlier version to bring back."""
 
-    sections: list[str] | None = Field(default=None, description="Sections; absent: all that differ.")
+    sections: list[SectionName] | None = Field(default=None, description="Sections; absent: all that differ.")
     dry_run: bool = Field(default=False, description="Tell what would change only.")
 
 

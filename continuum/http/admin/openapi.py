@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from continuum.config.schema import plain_schema
+from continuum.config.schema import body_schema
+from continuum.config.view import ADMIN_SECTIONS
+from continuum.core import Operation
 from continuum.http.admin.dispatch import ROOT
 from continuum.http.admin.request import REST
 from continuum.http.admin.routes import ROUTES
@@ -39,6 +42,21 @@ _SECURITY: Final[dict[str, Any]] = {
 }
 
 
+_IN_PATHS: Final[Mapping[str, dict[str, Any]]] = {
+    "section": {"type": "string", "enum": list(ADMIN_SECTIONS)},
+    "version": {"type": "integer", "minimum": 1},
+    "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    "id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$"},
+    "path": {"type": "string", "pattern": r"^[^/\\;]+(/[^/\\;]+)*\.(md|txt)$"},
+}
+_CALLED_WITH: Final[Mapping[Operation, dict[str, Any]]] = {
+    Operation.CHAT: {"messages": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
+    Operation.COMPLETION: {"prompt": {"type": ["string", "array"]}},
+    Operation.EMBEDDING: {"input": {"type": ["string", "array"]}},
+}
+"""What a call must have beside its model. Whatever else it has goes to the backend."""
+
+
 @cache
 def _made() -> dict[str, Any]:
     schemas: dict[str, Any] = {"Error": _FAULT}
@@ -47,7 +65,7 @@ def _made() -> dict[str, Any]:
         path = ROOT + row.path.replace(REST, "}")
         paths.setdefault(path, {})[row.method.lower()] = _operation(row, schemas)
     for call in CALLS.values():
-        paths[call.path] = {"post": _call(str(call.operation))}
+        paths[call.path] = {"post": _call(call.operation)}
     for path, summary in _PAGES.items():
         paths[path] = {"get": _page(summary)}
     return {
@@ -73,7 +91,7 @@ def document() -> dict[str, Any]:
 def _operation(row: Row, schemas: dict[str, Any]) -> dict[str, Any]:
     names = [part.strip("{}").removesuffix(":path") for part in row.segments if part.startswith("{")]
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names
+        {"name": name, "in": "path", "required": True, "schema": dict(_IN_PATHS[name])} for name in names
     ]
     parameters += [
         {"name": each.name, "in": "query", "schema": dict(each.schema), "description": each.description}
@@ -102,7 +120,7 @@ def _answer(row: Row, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _body(model: type[Group], *, partial: bool) -> dict[str, Any]:
-    made = plain_schema(model)
+    made = body_schema(model)
     if partial:
         made.pop("required", None)
     return made
@@ -112,11 +130,13 @@ def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _call(operation: str) -> dict[str, Any]:
+def _call(operation: Operation) -> dict[str, Any]:
+    needed = {"model": {"type": "string", "minLength": 1, "maxLength": 256}, **_CALLED_WITH[operation]}
+    body = {"type": "object", "properties": needed, "required": list(needed)}
     return {
         "summary": f"OpenAI-compatible {operation} request",
         "tags": ["v1"],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _OBJECT}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": _json(_OBJECT, "The answer, or a stream of it"), "default": _json(_OBJECT, "Refused")},
     }
 

@@ -25,6 +25,8 @@ REST = ":path}"
 
 _FORM = b"application/x-www-form-urlencoded"
 _MIB = 1024 * 1024
+_LONGEST = 18
+"""Digits of a number that count: one with more is beyond every limit all the same."""
 
 Handler = Callable[[Any, "Request"], Awaitable["Mapping[str, Any] | None"]]
 """(ground, request) -> the JSON object that 200 goes with; None: it has answered itself."""
@@ -92,9 +94,10 @@ class Request:
         text = self.query.get(name)
         if text is None:
             return default
-        if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < least:
+        number = int(text[:_LONGEST]) if text.isascii() and text.isdigit() else -1
+        if number < least:
             raise ConfigError([ConfigProblem(f"must be a whole number, at least {least}", name)])
-        return int(text)
+        return number
 
     def flag(self, name: str) -> bool:
         """A yes or no of the query. Raises ConfigError."""

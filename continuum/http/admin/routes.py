@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from continuum.config import BackendConfig
 from continuum.config.sections.api_keys import KeyTerms, NewKey
+from continuum.config.view import ADMIN_SECTIONS
 from continuum.http.admin import (
     answers,
     backends,
@@ -21,8 +22,7 @@ from continuum.http.admin.request import Query, Row
 __all__ = ["ROUTES"]
 
 _MIB = 1024 * 1024
-_TEXT = {"type": "string"}
-_SECTION = Query("section", _TEXT, "Name of a section.")
+_SECTION = Query("section", {"type": "string", "enum": list(ADMIN_SECTIONS)}, "Name of a section.")
 _PAGE = (
     Query("limit", {"type": "integer", "minimum": 1}, "Entries at most; above 100 is read as 100."),
     Query("offset", {"type": "integer", "minimum": 0}, "Entries to leave out first."),
