@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +42,7 @@ class Api:
 
     url: str
     socket: str | None
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     as_json: bool
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:

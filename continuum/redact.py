@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["mask_keys", "redact", "unquoted"]
+__all__ = ["CREDENTIAL", "PROSE", "mask_keys", "redact", "unquoted"]
 
 _KEYS = re.compile(
     r"\b(?:Bearer|Basic)\s+[^\s\"',]+"
@@ -22,7 +22,10 @@ _PLACES = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = 2000
-_SHORTEST_QUOTE = 24  # characters in a row that nobody writes by chance
+PROSE = 24
+"""Characters in a row of a text that nobody writes by chance."""
+CREDENTIAL = 10
+"""Of a credential."""
 _SHORTEST_SECRET = 8
 _REDACTED = "[redacted]"
 
@@ -40,13 +43,13 @@ def redact(text: str) -> str:
     return _PLACES.sub(_REDACTED, mask_keys(text))
 
 
-def unquoted(text: str, source: str) -> str:
-    """A text of at most some thousand characters without what it quotes of a source that it must not tell: runs of 24
-    characters or more, the whole source where that is shorter. A source of a word or two is nobody's secret.
+def unquoted(text: str, source: str, run: int = PROSE) -> str:
+    """A text of at most some thousand characters without what it quotes of a source that it must not tell: runs of
+    `run` characters or more, the whole source where that is shorter. A source of a word or two is nobody's secret.
     """
     if len(source) < _SHORTEST_SECRET:
         return text
-    run = min(len(source), _SHORTEST_QUOTE)
+    run = min(len(source), run)
     step = max(1, run // 2)
     near = [text[at : at + step] in source for at in range(0, len(text), step)]  # every run holds one such piece whole
     kept, at, quoted_to = list[str](), 0, 0

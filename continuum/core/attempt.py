@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -14,8 +14,8 @@ from continuum.core.classify import refusal
 from continuum.core.frame import Frame
 from continuum.core.retry_after import retry_after
 from continuum.core.upstream_stream import UpstreamStream, renamed
-from continuum.errors import UpstreamError, UpstreamProtocolError
-from continuum.redact import unquoted
+from continuum.errors import UpstreamError, UpstreamProtocolError, UpstreamRejected
+from continuum.redact import CREDENTIAL, PROSE, unquoted
 from continuum.resilience.breaker import SPENT
 
 if TYPE_CHECKING:
@@ -167,10 +167,18 @@ class Attempt:
             self._wait.cancel()
 
     def _withhold(self, fault: UpstreamError) -> None:
-        """A backend may quote what it was sent: the caller sees nothing of a prompt that is not its own."""
+        """A backend may quote what it was sent: the caller sees nothing of its credentials, nor of a prompt that is
+        not the caller's own.
+        """
+        hidden = [(secret.reveal(), CREDENTIAL) for secret in self.backend.config.credentials]
         if self._prompt is not None:
-            fault.message = unquoted(fault.message, self._prompt.text)
-            fault.args = (fault.message,)
+            hidden.append((self._prompt.text, PROSE))
+        fault.message = _without(fault.message, hidden)
+        fault.args = (fault.message,)
+        fault.code = _without(fault.code, hidden)
+        if isinstance(fault, UpstreamRejected):
+            fault.kind = _without(fault.kind, hidden)
+            fault.param = None if fault.param is None else _without(fault.param, hidden)
 
     async def _within(self, by: float, step: Callable[[], Awaitable[T]], late: str) -> T:
         with trio.move_on_at(by) as self._wait:
@@ -265,3 +273,10 @@ class Attempt:
             if payload is not None:  # what the dialect does not say travels with the next that it does
                 self.held.append(Frame(payload, events))
                 events = []
+
+
+def _without(text: str, hidden: Iterable[tuple[str, int]]) -> str:
+    """The text without what it quotes of these, in runs of so many characters."""
+    for source, run in hidden:
+        text = unquoted(text, source, run)
+    return text

@@ -239,6 +239,11 @@ class BackendConfig(Section, reload=Reload.GRADUAL):
         return [self.api_key] if self.api_key else self.api_keys
 
     @property
+    def credentials(self) -> list[Secret]:
+        """All that its requests carry and nobody else may see."""
+        return [*self.keys, *self.headers.values()]
+
+    @property
     def entries(self) -> list[ModelEntry]:
         """The configured models (else those with a deployment), each with the name clients ask for and the name that
         is sent, both given. Empty: the server is asked.

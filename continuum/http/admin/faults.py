@@ -54,7 +54,11 @@ class Warned(TypedDict):
 
 
 def faults_of(error: ConfigError, below: str = "") -> list[Fault]:
-    """The faults of a configuration. below: the place that keys are told from."""
+    """The faults of a configuration. below: the place that keys are told from. Of text that does not parse only the
+    place is told.
+    """
+    if isinstance(error, ParseError):
+        return [{"field": "content", "message": _told(problem), "code": error.code} for problem in error.problems]
     return [
         {"field": _inside(problem.key, below), "message": _sentence(problem), "code": error.code}
         for problem in error.problems
@@ -115,7 +119,17 @@ def refusal(error: ContinuumError, below: str, challenge: bytes) -> tuple[int, H
 
 
 def _parse_message(error: ParseError) -> str:
-    return "; ".join(f"{problem.key}: {problem.rule}" if problem.key else problem.rule for problem in error.problems)
+    return "; ".join(map(_rule, error.problems))
+
+
+def _rule(problem: ConfigProblem) -> str:
+    """What is wrong in a text, without the key, which would be a piece of it."""
+    return f"a key {problem.rule}" if problem.key and problem.rule.startswith(_SENTENCE) else problem.rule
+
+
+def _told(problem: ConfigProblem) -> str:
+    places = [f"{name} {at}" for name, at in (("line", problem.line), ("column", problem.column)) if at is not None]
+    return f"{_rule(problem)} ({', '.join(places)})" if places else _rule(problem)
 
 
 def _place(error: ParseError) -> dict[str, object]:

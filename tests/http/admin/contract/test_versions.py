@@ -135,8 +135,12 @@ def test_dry_run_beats_apply_and_writes_nothing(ask: PlainClient) -> None:
     assert judged(bad["validation"]["errors"]) == {"server.workers": "workers must be greater than 0"}
     broken = ok(ask("POST", "/config/import", yaml_import("logging: [", dry_run=True)), *IMPORTED)
     assert (broken["success"], broken["validation"]["valid"]) == (False, False)
+    (told,) = broken["validation"]["errors"]
+    assert (told["field"], told["code"]) == ("content", "PARSE_ERROR")
+    assert "(line 2, column 1)" in told["message"]
     strange = ok(ask("POST", "/config/import", yaml_import("nonsense: {}", dry_run=True)), *IMPORTED)
     assert (strange["success"], strange["validation"]["valid"]) == (False, False)
+    assert len(strange["validation"]["errors"]) == 1
     assert version(ask) == before
     assert section(ask, "logging")["level"] == "info"
     assert ok(ask("POST", "/config/apply"))["applied_sections"] == []
