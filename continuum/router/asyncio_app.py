@@ -115,7 +115,7 @@ async def _carried(crossing: Crossing, receive: Any, send: Any) -> None:
     """Have a request answered; the host's giving it up ends it on the router's side, too."""
     try:
         await crossing.serve(receive, send)
-    except BaseException as fault:
+    except (Exception, asyncio.CancelledError) as fault:
         with suppress(TimeoutError):
             await asyncio.wait_for(crossing.done(), _GRACE)
         if not isinstance(fault, OSError):  # else the client has left

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,15 @@ from continuum.testing.upstream import Upstream, open_upstream
 SECONDS = 30
 
 
-@asynccontextmanager
-async def started(checkout: Path, home: Path, name: str, *arguments: str, **environ: str) -> AsyncGenerator[Child]:
+def started(
+    checkout: Path, home: Path, name: str, *arguments: str, **environ: str
+) -> AbstractAsyncContextManager[Child]:
     """One of them at work."""
-    child = Child([str(checkout / "examples" / f"{name}.py"), *arguments], home=home, environ=environ)
+    return at_work(Child([str(checkout / "examples" / f"{name}.py"), *arguments], home=home, environ=environ))
+
+
+@asynccontextmanager
+async def at_work(child: Child) -> AsyncGenerator[Child]:
     try:
         yield child
     finally:
@@ -121,7 +126,8 @@ async def test_hot_reload(checkout: Path, tmp_path: Path) -> None:
 async def test_fastapi_integration(checkout: Path, tmp_path: Path) -> None:
     async with open_upstream() as upstream:
         port = free_port()
-        async with started(checkout, tmp_path, "fastapi_integration", str(port), **keys(upstream)) as child:
+        command = ["-m", "uvicorn", "--app-dir", str(checkout / "examples"), "fastapi_integration:app"]
+        async with at_work(Child([*command, "--port", str(port)], home=tmp_path, environ=keys(upstream))) as child:
             await line(child, r"running on (\S+)", "stderr")
             assert await get(f"http://127.0.0.1:{port}/hello") == {"hello": "world"}
             assert await chat_at(f"http://127.0.0.1:{port}/llm") == TEXT

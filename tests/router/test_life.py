@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -157,6 +158,21 @@ async def test_it_serves_until_a_signal_and_drains_first() -> None:
         await router.chat(asked())
 
 
+async def test_it_serves_where_no_signals_come() -> None:
+    """In a thread that is not the main one."""
+
+    async def served() -> int:
+        async with trio.open_nursery() as nursery:
+            router = await ContinuumRouter.from_config(Config()).build()
+            (url,) = await nursery.start(router.serve, "127.0.0.1:0")
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+                status = (await client.get("/health")).status_code
+            await router.shutdown()
+        return status
+
+    assert await trio.to_thread.run_sync(lambda: trio.run(served)) == 200
+
+
 async def refuses(url: str) -> bool:
     """Whether nobody accepts connections there."""
     host, port = url.removeprefix("http://").split(":")
@@ -224,6 +240,11 @@ async def test_two_routers_share_nothing(caplog: pytest.LogCaptureFixture) -> No
 
             assert [await ask(urls[0]), await ask(urls[0], authorization="Bearer sk-one")] == [401, 200]
             assert await ask(urls[1]) == 502
+            bearer = {"authorization": "Bearer sk-one"}
+            pages = [(await client.get(f"{url}/metrics", headers=bearer)).text for url in urls]
+            ended = r'^continuum_requests_total.*result="(\w+)"} (\S+)$'
+            counted = [re.findall(ended, page, re.MULTILINE) for page in pages]
+            assert counted == [[("ok", "1.0")], [("upstream_error", "1.0")]]
             assert [await total(url, router) for url, router in zip(urls, (first, second), strict=True)] == [1, 1]
             foreign = {"authorization": f"Bearer {second.admin_token}"}
             assert (await client.get(f"{urls[0]}/admin/stats", headers=foreign)).status_code == 401

@@ -108,6 +108,33 @@ async def test_a_breaker_that_is_switched_on_works() -> None:
     assert codes == ["upstream_error", "upstream_error", "upstream_error", "circuit_open"]
 
 
+@pytest.mark.parametrize("on", [True, False])
+async def test_metrics_are_there_or_not(*, on: bool) -> None:
+    router = await switched(ContinuumRouter.from_config(Config()), "enable_metrics", on=on).build()
+    async with router:
+        transport = httpx.ASGITransport(router.asgi())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            assert (await client.get("/metrics")).status_code == (200 if on else 404)
+
+
+async def test_relative_names_start_where_the_builder_says(tmp_path: Path) -> None:
+    for name in ("beside-the-file", "elsewhere"):
+        (tmp_path / name / "prompts").mkdir(parents=True)
+        (tmp_path / name / "prompts" / "system.md").write_text(f"from {name}")
+    async with open_upstream() as upstream:
+        entry = {"name": "a", "type": "openai", "url": upstream.url, "models": [MODEL]}
+        file = tmp_path / "beside-the-file" / "continuum.json"
+        write(file, {"backends": [entry], "global_prompts": {"default_file": "system.md"}})
+        for folder in (None, tmp_path / "elsewhere"):
+            builder = (await ContinuumRouter.from_config_file(file)).enable_health_checks(on=False)
+            if folder is not None:
+                builder.with_config_dir(folder)
+            async with await builder.build() as router:
+                await router.chat(asked())
+        prompts = [call.json["messages"][0]["content"] for call in upstream.calls]
+    assert prompts == ["from beside-the-file", "from elsewhere"]
+
+
 async def test_hot_reload_off_leaves_the_file_alone_and_set_config_works(tmp_path: Path) -> None:
     file = tmp_path / "continuum.json"
     write(file, {})
