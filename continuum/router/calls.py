@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import msgspec
 import trio
 
-from continuum.chat import ChatRequest, ChatResponse, Operation
+from continuum.chat import ChatRequest, ChatResponse, Message, Operation
 from continuum.core import Call
 from continuum.dialects import DIALECTS
 from continuum.errors import InvalidRequest, ShuttingDown
@@ -55,6 +55,7 @@ class Calls:
         request_id = f"req_{secrets.token_hex(12)}"
         default = self._instance.config.routing.default_model
         if isinstance(request, ChatRequest):
+            _check(request)
             if not request.model and default is None:
                 raise InvalidRequest("'model' is required", code="missing_required_parameter", param="model")
             return Call(
@@ -167,6 +168,15 @@ class ChatStream:
         if self._reply is None:
             self._reply = await self._calls.open(self._call)
         return self._reply
+
+
+def _check(request: ChatRequest) -> None:
+    """For callers without a type checker: the two slips that are easily made."""
+    if not isinstance(request.model, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as said
+        raise InvalidRequest("'model' must be a string", code="invalid_type", param="model")
+    if not all(isinstance(each, Message) for each in request.messages):  # pyright: ignore[reportUnnecessaryIsInstance]
+        what = "'messages' of a ChatRequest are Message objects; what OpenAI's API takes goes in as one mapping"
+        raise InvalidRequest(what, code="invalid_type", param="messages")
 
 
 def _encoded(request: Mapping[str, Any]) -> bytes:

@@ -262,6 +262,8 @@ class RouterBuilder:
 
         Raises ConfigError with every fault of the configuration and of the files that it names.
         """
+        if not in_trio():
+            raise RuntimeError("a router is built and used where trio runs; for asyncio: builder.build_asyncio_app()")
         store = self._opened()
         try:
             store.lay_over(self._held)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import random
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import trio
 from chat import MODEL, TEXT, asked
 from child import Child
-from embedded import configured
+from embedded import ENDINGS, configured, settled
 from hosts import PREFIX, OnUvicorn, served_on_asyncio
 from sdk import HELLO, converse
 
@@ -137,6 +138,23 @@ async def test_many_at_once_and_large_bodies() -> None:
         assert len(texts) == 20
         assert all("made" in text for text in texts)
         assert all(call.json["user"] == large for call in upstream.calls)
+
+
+async def test_clients_that_leave_at_any_time_leave_nothing_behind() -> None:
+    rolled = random.Random(7)  # noqa: S311 - guards nothing
+
+    async def leave(url: str) -> None:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            with trio.move_on_after(rolled.choice([0.005, 0.03, 0.1])), suppress(httpx.HTTPError):
+                await client.post("/v1/chat/completions", json=asked(stream=rolled.random() < 0.7))
+
+    async with open_upstream(lambda _: rolled.choice(ENDINGS)) as upstream, served(upstream) as host:
+        for _ in range(3):
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(leave, host.url)
+        async with httpx.AsyncClient(base_url=host.url, trust_env=False) as client:
+            await settled(client)
 
 
 async def test_a_client_that_does_not_read_holds_the_upstream_back() -> None:

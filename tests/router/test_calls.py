@@ -1,14 +1,17 @@
 """Calls without HTTP: what goes in, what comes out, and that whoever stops listening frees the upstream."""
 
+import random
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
+import httpx
 import pytest
 import trio
 from chat import MODEL, TEXT, asked
-from embedded import configured, open_router
+from embedded import ENDINGS, configured, open_router, settled
 
-from continuum import ChatRequest, Config, ContinuumError, Message
+from continuum import ChatRequest, Config, ContinuumError, ContinuumRouter, Message
 from continuum.chat import Finished, Started, TextDelta, UsageReported
 from continuum.errors import AttemptsExhausted, InvalidRequest, ModelNotFound, NoBackendAvailable, StreamBroken
 from continuum.testing.upstream import FAULTS, WORDS, Completion, Hang, Raw, Stream, ToolCall, open_upstream
@@ -89,6 +92,8 @@ async def test_without_a_model_the_default_one_answers() -> None:
         ({"model": MODEL, "messages": [], "x": "\ud800"}, InvalidRequest),
         ([("model", MODEL)], InvalidRequest),
         ("hello", InvalidRequest),
+        (ChatRequest(cast("str", 7), []), InvalidRequest),
+        (ChatRequest(MODEL, cast("list[Message]", [{"role": "user", "content": "hello"}])), InvalidRequest),
         ({"model": "nobody-serves-this", "messages": []}, ModelNotFound),
     ],
 )
@@ -168,6 +173,29 @@ async def test_cancelling_closes_the_upstream(phase: str) -> None:
             call = await upstream.next_call()
             nursery.cancel_scope.cancel()
         await call.aborted()
+
+
+async def test_calls_that_are_cancelled_at_any_time_leave_nothing_behind() -> None:
+    rolled = random.Random(7)  # noqa: S311 - guards nothing
+
+    async def leave(router: ContinuumRouter) -> None:
+        with trio.move_on_after(rolled.choice([0.002, 0.01, 0.05])), suppress(ContinuumError):
+            if rolled.random() < 0.3:
+                await router.chat(asked())
+            async for _ in router.stream(asked()):
+                pass
+
+    async with (
+        open_upstream(lambda _: rolled.choice(ENDINGS)) as upstream,
+        open_router(configured(upstream.url)) as router,
+    ):
+        for _ in range(3):
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(leave, router)
+        transport = httpx.ASGITransport(router.asgi())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await settled(client)
 
 
 async def test_many_at_once() -> None:

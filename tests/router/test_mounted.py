@@ -2,6 +2,7 @@
 routes are its own.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -173,4 +174,6 @@ def test_asyncio_is_told_what_to_use() -> None:
 
     router = trio.run(build)
     with pytest.raises(RuntimeError, match="build_asyncio_app"):
-        router.asgi()({"type": "http"}, None, None).send(None)
+        asyncio.run(router.asgi()({"type": "http"}, None, None))
+    with pytest.raises(RuntimeError, match="build_asyncio_app"):
+        asyncio.run(build())
