@@ -8,8 +8,8 @@ from continuum.selection.base import C, Candidates, Hint, Settings, StrategyRow
 
 __all__ = ["ROW", "Random"]
 
-_DRAWS = 16
-"""Draws before the usable ones are counted: with half of all unusable, one choice of 65,536 gets there."""
+_DRAWS = 128
+"""Draws before the usable ones are counted: with nine of ten unusable, one choice of 700,000 gets there."""
 
 
 class Random:

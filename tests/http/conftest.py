@@ -48,8 +48,8 @@ def deaf_url() -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def router(shared_home: Path, upstream_url: str, refusing_url: str, deaf_url: str) -> Generator[Router]:
-    """The shared router; tests leave nothing behind in it that others could see."""
+def faulty_backends(upstream_url: str, refusing_url: str, deaf_url: str) -> list[dict[str, Any]]:
+    """A good backend, and one for each fault."""
     everything = [
         "test-model",
         {"id": "renamed-model", "upstream": "test-model"},
@@ -62,13 +62,27 @@ def router(shared_home: Path, upstream_url: str, refusing_url: str, deaf_url: st
         url = refusing_url if not fault.listens else deaf_url if fault.deaf else upstream_url
         served = [f"fault/{name}", {"id": f"alone/{name}", "upstream": f"fault/{name}"}]
         backends.append({"name": f"bad-{name}", "type": "openai", "url": url, "models": served})
-    configuration = config(
-        *backends,
-        timeouts=IMPATIENT,
-        server={"max_request_body": MAX_BODY_BYTES},
-        retry={"base_delay": "5ms"},
-        circuit_breaker={"enabled": False},  # each test is to see its fault, not what was learned from the one before
-    )
-    with running(shared_home, configuration) as process:
+    return backends
+
+
+# Each test is to see its fault, not what was learned from the one before.
+UNLEARNED: dict[str, Any] = {"retry": {"base_delay": "5ms"}, "circuit_breaker": {"enabled": False}}
+
+
+@pytest.fixture(scope="session")
+def router(shared_home: Path, faulty_backends: list[dict[str, Any]]) -> Generator[Router]:
+    """The shared router; tests leave nothing behind in it that others could see."""
+    server = {"max_request_body": MAX_BODY_BYTES}
+    with running(shared_home, config(*faulty_backends, timeouts=IMPATIENT, server=server, **UNLEARNED)) as process:
+        yield process
+        assert "Traceback" not in process.stderr
+
+
+@pytest.fixture(scope="module")
+def patient_router(
+    tmp_path_factory: pytest.TempPathFactory, faulty_backends: list[dict[str, Any]]
+) -> Generator[Router]:
+    """The same with all the time that a busy machine may take."""
+    with running(tmp_path_factory.mktemp("patient"), config(*faulty_backends, **UNLEARNED)) as process:
         yield process
         assert "Traceback" not in process.stderr
