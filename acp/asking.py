@@ -10,7 +10,7 @@ import trio
 
 from continuum.chat import ChatRequest, Message
 from continuum.core import Call
-from continuum.errors import ModelNotFound, UpstreamRejected
+from continuum.errors import ModelNotFound, NoBackendAvailable, UpstreamRejected
 
 from .budget import fitting, halved, window_of
 from .instructions import read_instructions
@@ -18,7 +18,7 @@ from .instructions import read_instructions
 if TYPE_CHECKING:
     from continuum.chat import Tool
 
-    from .host import Reply
+    from .host import Host, Reply
     from .session import Session
 
 __all__ = ["open_reply"]
@@ -48,11 +48,21 @@ async def open_reply(session: Session, asked: Sequence[Message], tools: Sequence
         )
         call = Call.of_chat(request, request_id=str(uuid4()), affinity=session.id)
         try:
-            return await session.host.engine.open(call)
+            return await _opened(session.host, call)
         except UpstreamRejected as fault:
             if not history or not _is_too_long(fault):
                 raise
             history = halved(history)
+
+
+async def _opened(host: Host, call: Call) -> Reply:
+    """The reply. Where all backends are out they are looked at once more: the user may have started one since."""
+    try:
+        return await host.engine.open(call)
+    except NoBackendAvailable:
+        if not await host.look_again():
+            raise
+    return await host.engine.open(call)
 
 
 def _is_too_long(fault: UpstreamRejected) -> bool:

@@ -142,6 +142,10 @@ class Host(Protocol):
         """Have a backend in the place of the one of its name, or as one more, until the process ends."""
         ...
 
+    async def look_again(self) -> bool:
+        """Take back in those of the backends that are out and answer now; whether there were any."""
+        ...
+
     def models(self) -> Sequence[ModelInfo]:
         """What can be asked now."""
         ...

@@ -125,6 +125,13 @@ class HealthMonitor:
             self._observe(backend, probed)
         return probed
 
+    async def ask_back_in(self, backend: Backend) -> None:
+        """Ask a backend that is out until it is back in, or does not answer well; now, since somebody wants it."""
+        while not backend.health.usable:
+            probed = await self.check(backend)
+            if probed is None or probed.found not in {Probe.PASSED, Probe.ALIVE}:
+                return
+
     async def _pause(self, backend: Backend, pause: float) -> None:
         """Wait; for a managed server no longer than it runs."""
         backend.health.next_probe = trio.current_time() + pause

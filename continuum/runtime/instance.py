@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance"]
 
+LOOK_AGAIN = 2.0
+"""Seconds for a look at all backends that are out: one that has come up answers sooner."""
+
 _log = logging.getLogger("continuum.admin")
 
 
@@ -78,6 +81,17 @@ class Instance:
         """
         await self.store.lend(backend)
         await self.pool.catalog.first_look()
+
+    async def look_again(self) -> bool:
+        """Take back in those of the backends that are out and answer now; whether there were any. For a person who has
+        just started one, and should not have to wait until its time comes. Bounded.
+        """
+        out = [each for each in self.pool.backends if each.config.enabled and not each.health.usable]
+        with trio.move_on_after(LOOK_AGAIN):
+            async with trio.open_nursery() as nursery:
+                for each in out:
+                    nursery.start_soon(self.pool.monitor.ask_back_in, each)
+        return any(each.health.usable for each in out)
 
     async def read_prompts(self) -> Reading:
         """Have what the prompt files hold now, in force on return; gives what was read."""

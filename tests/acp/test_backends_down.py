@@ -70,6 +70,29 @@ async def choose(agent: Agent, session: str, model: str, ident: str) -> None:
     assert "result" in answer, answer
 
 
+async def test_one_that_was_started_meanwhile_answers_the_next_prompt(continuum_command: str, tmp_path: Path) -> None:
+    """However long it would be until its next health check."""
+    never = {"interval": "1h", "warmup_check_interval": "1h"}
+    async with (
+        open_upstream(Stream(("here",)), listens=False) as upstream,
+        trio.open_nursery() as nursery,
+        open_agent(continuum_command, tmp_path, backend(upstream.url), health_checks=never) as agent,
+    ):
+        session = await agent.new_session()
+        number = 0
+        while "`b`: down" not in "".join(agent.said()):
+            number += 1
+            await agent.send(prompt(session, f"look {number}", "/backends"))
+            await agent.answer(f"look {number}")
+        await agent.send(prompt(session, "too early"))
+        assert (await agent.answer("too early"))["error"]["data"]["code"] == "no_backend"
+        await upstream.serve(nursery)
+        await agent.send(prompt(session, "again"))
+        assert (await agent.answer("again"))["result"]["stopReason"] == "end_turn"
+        assert agent.said()[-1] == "here"
+        nursery.cancel_scope.cancel()
+
+
 @pytest.mark.slow
 async def test_each_is_told_in_time_and_a_slow_model_is_waited_for(continuum_command: str, tmp_path: Path) -> None:
     gate = trio.Event()

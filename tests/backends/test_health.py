@@ -105,6 +105,23 @@ async def test_a_backend_that_was_never_there_is_not_waited_for() -> None:
     assert answered_by == ["good", "good"]
 
 
+async def test_one_that_is_out_is_taken_back_as_soon_as_somebody_asks() -> None:
+    async with open_upstream() as upstream, open_upstream(listens=False) as other:
+        upstream.pages[LIST] = Plain({}, 500)
+        async with watched(
+            backend_of(upstream.url), backend_of(other.url, "other"), interval="1h", warmup_check_interval="1h"
+        ) as instance:
+            for backend in instance.pool.backends:
+                await until(backend, "unhealthy")
+            assert not await instance.look_again()
+            with pytest.raises(NoBackendAvailable):
+                await call(instance)
+            del upstream.pages[LIST]
+            assert await instance.look_again()
+            assert await call(instance) == "b"
+            assert instance.pool.backends[1].health.state == "unhealthy"
+
+
 async def test_in_panic_health_is_ignored() -> None:
     async with open_upstream() as upstream:
         upstream.pages[LIST] = Plain({}, 500)

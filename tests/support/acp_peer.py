@@ -138,6 +138,9 @@ class ScriptedHost:
     def config(self) -> Config:
         return config_of()
 
+    async def look_again(self) -> bool:
+        return False
+
     async def lend(self, backend: BackendConfig) -> None:
         raise AssertionError(backend.name)
 
