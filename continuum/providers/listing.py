@@ -34,6 +34,18 @@ _ABSURD = 2**40
 """No time in seconds and no number of tokens is as large: a server that says so talks nonsense."""
 
 
+_WINDOWS = (
+    "max_model_len",  # vLLM, SGLang
+    "n_ctx",  # llama.cpp, in `meta`: what it serves
+    "n_ctx_train",  # llama.cpp, in `meta`: what the model could take
+    "loaded_context_length",  # LM Studio: what it serves
+    "context_length",  # OpenRouter, Together
+    "context_window",  # Groq
+    "max_context_length",  # Mistral, LM Studio
+)
+"""What servers call a model's context window; the first that is there counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """One model a server lists. created: seconds since the epoch, 0 when unknown; context_window in tokens."""
@@ -66,8 +78,8 @@ def read_entries(body: bytes, key: str = "data") -> list[JsonObject]:
 
 
 def read_openai_models(body: bytes) -> list[ModelInfo]:
-    """`GET /v1/models` as OpenAI, vLLM (max_model_len) and llama.cpp (meta.n_ctx) answer it. Raises
-    UpstreamProtocolError, also for a list of something else.
+    """`GET /v1/models` as OpenAI and its kin answer it. Raises UpstreamProtocolError, also for a list of something
+    else.
     """
     entries = read_entries(body)
     if entries and not any("id" in entry for entry in entries):
@@ -89,9 +101,13 @@ def seconds_of(timestamp: object) -> int:
 
 
 def _info(entry: JsonObject) -> ModelInfo:
+    return ModelInfo(entry["id"], _text(entry.get("owned_by")), _count(entry.get("created")), _window(entry))
+
+
+def _window(entry: JsonObject) -> int | None:
     meta = entry.get("meta")
-    window = _count(entry.get("max_model_len")) or (_count(meta.get("n_ctx")) if is_object(meta) else 0)
-    return ModelInfo(entry["id"], _text(entry.get("owned_by")), _count(entry.get("created")), window or None)
+    said = {**(meta if is_object(meta) else {}), **entry}
+    return next((window for name in _WINDOWS if (window := _count(said.get(name)))), None)
 
 
 def _text(value: object) -> str:
