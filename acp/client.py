@@ -58,13 +58,28 @@ class ClientGone(RpcError):
 
 
 class _Question:
-    """A request of ours that is not answered yet. late: what an answer means that comes after we stopped waiting."""
+    """A request of ours that is not answered yet. late: what an answer means that comes when nobody waits any more."""
 
-    def __init__(self, late: Late | None) -> None:
+    def __init__(self, late: Late | None, *, waiting: bool = True) -> None:
         self.answer: Response | None = None
         self.answered = trio.Event()
-        self.late = late
-        self.waiting = True
+        self._late = late
+        self._waiting = waiting
+
+    def settle(self, answer: Response) -> None:
+        """It is answered."""
+        self.answer = answer
+        self.answered.set()
+        self._look_back()
+
+    def leave(self) -> None:
+        """Whoever waited was cancelled, maybe in the very moment in which the answer came."""
+        self._waiting = False
+        self._look_back()
+
+    def _look_back(self) -> None:
+        if self.answer is not None and self.answer.error is None and not self._waiting and self._late is not None:
+            self._late(_object(self.answer.result))
 
 
 class Client:
@@ -109,7 +124,7 @@ class Client:
 
     def tell(self, ask: Ask[P], params: P) -> None:
         """Ask for something whose answer nobody waits for, from where nothing may be awaited."""
-        self._put(ask.method, params, None).waiting = False
+        self._put(ask.method, params, _Question(None, waiting=False))
 
     async def request(self, ask: Ask[P], params: P, *, late: Late | None = None) -> JsonObject:
         """Ask and wait; null and whatever is no object count as an empty one.
@@ -119,32 +134,29 @@ class Client:
         """
         if self._gone:
             raise ClientGone
-        question = self._put(ask.method, params, late)
+        question = self._put(ask.method, params, _Question(late))
         try:
             await question.answered.wait()
-        finally:
-            question.waiting = False
+        except trio.Cancelled:
+            question.leave()
+            raise
         if question.answer is None:
             raise ClientGone
         if question.answer.error is not None:
             raise _refusal(question.answer.error)
         return _object(question.answer.result)
 
-    def _put(self, method: str, params: Mapping[str, object], late: Late | None) -> _Question:
+    def _put(self, method: str, params: Mapping[str, object], question: _Question) -> _Question:
         self._last_id += 1
-        question = self._questions[self._last_id] = _Question(late)
+        self._questions[self._last_id] = question
         self._transport.post(encode_request(self._last_id, method, params))
         return question
 
     def deliver(self, response: Response) -> None:
         """An answer came. To what nobody asked, or a second time: nothing."""
         question = self._questions.pop(response.id, None)
-        if question is None:
-            return
-        if not question.waiting and question.late is not None and response.error is None:
-            question.late(_object(response.result))
-        question.answer = response
-        question.answered.set()
+        if question is not None:
+            question.settle(response)
 
     def gone(self) -> None:
         """The client sends nothing any more: who waits for an answer is told."""

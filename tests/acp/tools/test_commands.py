@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from acp_peer import ScriptedHost, text_answer
+from acp_peer import ScriptedHost, agent, text_answer
 from desk import ALL, call, calls, open_desk, results, told
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,6 +186,29 @@ async def test_cancel_releases_the_terminal_even_one_that_comes_late(late: bool,
             while not ide.desk.terminals["term_1"].released:
                 await trio.lowlevel.checkpoint()
     assert ide.desk.terminals["term_1"].killed
+
+
+async def test_a_terminal_that_is_made_in_the_moment_of_a_cancel_is_released(tmp_path: Path) -> None:
+    """The cancel and the terminal's id come in one piece."""
+    hello = {"protocolVersion": 1, "clientCapabilities": {"terminal": True}}
+    async with agent(host(call("run_command", command="sleep 60")), acp=ALLOW) as peer:
+        await peer.call("initialize", hello)
+        opened = await peer.call("session/new", {"cwd": str(tmp_path), "mcpServers": []})
+        session = opened["result"]["sessionId"]
+        turn = await peer.prompt(session)
+        while (asked := await peer.receive()).get("method") != "terminal/create":
+            pass
+        cancel = {"method": "session/cancel", "params": {"sessionId": session}}
+        await peer.send(cancel, {"id": asked["id"], "result": {"terminalId": "t-1"}})
+        given_back: list[str] = []
+        with trio.fail_after(3):
+            while given_back != ["terminal/kill", "terminal/release"]:
+                message = await peer.receive()
+                if "method" in message and message["method"].startswith("terminal/"):
+                    assert message["params"] == {"sessionId": session, "terminalId": "t-1"}
+                    given_back.append(message["method"])
+                elif message.get("id") == turn:
+                    assert message["result"] == {"stopReason": "cancelled"}
 
 
 async def test_a_client_that_refuses_terminals(tmp_path: Path) -> None:
