@@ -70,9 +70,10 @@ def node(checkout: Path) -> str:
         path = shutil.which(candidate) if candidate else None
         if path is None:
             continue
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-        if told.startswith("v") and int(told[1:].partition(".")[0]) >= 22:
-            return path
+        asked = [path, "-p", "process.versions.node + ' ' + process.execPath"]  # what is on the PATH may be a launcher
+        version, _, program = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.partition(" ")
+        if program and int(version.partition(".")[0]) >= 22:
+            return program.strip()
     pytest.skip("Node 22 or later is not installed")
 
 

@@ -51,7 +51,7 @@ EXPECTED: dict[str, Any] = {
     "terminal": {"told": ["hello\n(exit status 0)"], "embedded": True, "released": True},
     "mcpTool": ["you said hi"],
     "loadAndResume": {"loaded": ["hello", ANSWER], "resumed": []},
-    "listPages": {"several": True, "twice": 0, "enough": True},
+    "listPages": {"several": True, "twice": 0, "missing": []},
     "trimming": [["user", "second"], ["assistant", "Every"], ["user", "recall"]],
     "optionsAndModes": "read_only",
     "unknownMethod": -32601,
