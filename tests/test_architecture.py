@@ -83,6 +83,7 @@ LAZY: Mapping[str, str] = {
     "continuum.cli.output": "rich is for terminals, and costs as much as all the rest",
     "continuum.cli.stdio": "the agent answers before the configuration is loaded",
     "continuum.config": "public names on demand: finding the file needs no pydantic",
+    "continuum.router.router": "a host program that only calls in-process does without the HTTP transport",
 }
 
 # The only folder whose files may compare with a provider's name.

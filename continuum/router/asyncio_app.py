@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from continuum.dialects import DIALECTS
 from continuum.errors import ContinuumError, InternalError
-from continuum.http.errors import headers_of, status_of
 from continuum.router.crossing import Crossing
 from continuum.router.portal import OpenApp, Portal
 
@@ -43,7 +42,13 @@ class AsyncioApp:
 
     async def __aenter__(self) -> Self:
         """Start. Raises ConfigError with every fault."""
-        await self.startup()
+        try:
+            await self.startup()
+        except BaseException:
+            if self._portal is not None:
+                self._portal.stop()  # it may still be starting
+                self._portal = None
+            raise
         return self
 
     async def __aexit__(
@@ -127,6 +132,6 @@ async def _refuse(scope: Any, send: Any, error: ContinuumError) -> None:
         await send({"type": "websocket.close", "code": 1011})
         return
     body = _PLAIN.write_error(error)
-    headers = [*headers_of(error), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status_of(error), "headers": headers})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

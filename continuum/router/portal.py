@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 
@@ -38,7 +38,8 @@ class Portal:
         self._token: trio.lowlevel.TrioToken | None = None
         self._app: App | None = None
         self._nursery: trio.Nursery | None = None
-        self._lock = threading.Lock()  # of the next two
+        self._lock = threading.Lock()  # of the token, and of the next three
+        self._stopping = False
         self._open: set[Crossing] = set()
         self._fault: ContinuumError | None = None
 
@@ -56,9 +57,11 @@ class Portal:
 
     def stop(self) -> Future[None]:
         """Release everything, and end the thread. Any number of times."""
-        if self._token is not None:
+        with self._lock:
+            self._stopping, token = True, self._token
+        if token is not None:
             with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._stop.set)
+                token.run_sync_soon(self._stop.set)
         return self._ended
 
     def join(self) -> None:
@@ -67,8 +70,8 @@ class Portal:
 
     def let_in(self, crossing: Crossing, scope: Message) -> None:
         """Have a request answered. Raises ContinuumError where nobody can."""
-        token = self._token
         with self._lock:
+            token = self._token
             if self._fault is not None or token is None:
                 raise self._fault or NotRunning
             self._open.add(crossing)
@@ -95,7 +98,11 @@ class Portal:
         self._end(fault)
 
     async def _live(self) -> None:
-        self._token = token = trio.lowlevel.current_trio_token()
+        token = trio.lowlevel.current_trio_token()
+        with self._lock:
+            self._token = token
+            if self._stopping:
+                self._stop.set()
         fault: Exception | None = None
         async with trio.open_nursery() as self._nursery:
             try:
@@ -133,5 +140,5 @@ class Portal:
 
 def _name_of(fault: BaseException) -> str:
     while isinstance(fault, BaseExceptionGroup):
-        fault = fault.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return type(fault).__name__  # pyright: ignore[reportUnknownArgumentType]
+        fault = cast("BaseExceptionGroup[BaseException]", fault).exceptions[0]
+    return type(fault).__name__

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import trio
 
@@ -14,7 +16,6 @@ from continuum.config import Config, ConfigStore, open_file, store_of
 from continuum.config.overlay import Overlay, from_environ, option
 from continuum.config.view import revealed
 from continuum.errors import ConfigError, ConfigProblem
-from continuum.http import App, Mounted, listen, serve
 from continuum.router.anywhere import in_thread, in_trio
 from continuum.router.asgi import AsgiApp
 from continuum.router.asyncio_app import AsyncioApp
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 
     from continuum.backends.transport import HttpClient
     from continuum.chat import ChatRequest, ChatResponse
-    from continuum.config import Server
+    from continuum.http import App
     from continuum.runtime import Instance
 
 __all__ = ["ContinuumRouter", "RouterBuilder"]
+
+_HTTP: Final = "continuum.http"
+"""Imported when it is asked for: calls in-process do without, and it would be a third of the start."""
 
 
 class ContinuumRouter:
@@ -131,7 +135,7 @@ class ContinuumRouter:
         (`/llm/v1/chat/completions`, `/llm/admin/…`). The host owns addresses, TLS, signals and lifetime: it enters the
         router around its server.
         """
-        return AsgiApp(Mounted(self._application(), self._life.check), self._life)
+        return AsgiApp(import_module(_HTTP).Mounted(self._application(), self._life.check), self._life)
 
     async def serve(
         self, addr: str | None = None, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
@@ -172,7 +176,8 @@ class ContinuumRouter:
 
     def _application(self) -> App:
         if self._app is None:
-            self._app = App(self._instance)
+            made: App = import_module(_HTTP).App(self._instance)
+            self._app = made
             self._has_app.set()
         return self._app
 
@@ -192,12 +197,12 @@ class ContinuumRouter:
             await self._app.quiet()
 
     async def _serve(self, task_status: trio.TaskStatus[list[str]]) -> None:
-        server: Server = self._instance.config.server
-        app = self._application()
+        http, app, server = import_module(_HTTP), self._application(), self._instance.config.server
         async with self._life.holding():
-            with listen(server) as listeners:
+            with http.listen(server) as listeners:
                 urls = [each.url for each in listeners]
-                await serve(app, server, listeners, ready=lambda: task_status.started(urls), stop=self._life.ending)
+                started = partial(task_status.started, urls)
+                await http.serve(app, server, listeners, ready=started, stop=self._life.ending)
 
     into_router = asgi
 

@@ -317,6 +317,30 @@ async def test_discovery_and_files_can_be_awaited_on_asyncio(tmp_path: Path) -> 
         assert await trio.to_thread.run_sync(lambda: asyncio.run(converse_on_asyncio())) == 200
 
 
+async def test_a_start_that_is_given_up_leaves_no_thread() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    @asynccontextmanager
+    async def slow() -> AsyncGenerator[Any]:
+        begun.set()
+        await trio.to_thread.run_sync(go_on.wait)
+        yield None
+
+    async def give_up() -> None:
+        app = AsyncioApp(slow)
+        entering = asyncio.create_task(app.__aenter__())
+        await asyncio.to_thread(begun.wait)
+        entering.cancel()
+        with suppress(asyncio.CancelledError):
+            await entering
+        go_on.set()
+
+    await trio.to_thread.run_sync(lambda: asyncio.run(give_up()))
+    with trio.fail_after(20):
+        while threads():  # noqa: ASYNC110 - threads have no events
+            await trio.sleep(0.01)
+
+
 FORGETFUL = """
 import asyncio
 from continuum import Config, ContinuumRouter

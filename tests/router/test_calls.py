@@ -3,12 +3,14 @@
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 import trio
 from chat import MODEL, TEXT, asked
+from child import Child
 from embedded import ENDINGS, configured, open_router, settled
 
 from continuum import ChatRequest, Config, ContinuumError, ContinuumRouter, Message
@@ -196,6 +198,24 @@ async def test_calls_that_are_cancelled_at_any_time_leave_nothing_behind() -> No
         transport = httpx.ASGITransport(router.asgi())
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             await settled(client)
+
+
+WITHOUT_HTTP = """
+import sys, trio
+from continuum import Config, ContinuumRouter
+
+async def main():
+    async with await ContinuumRouter.from_config(Config()).build():
+        print(sorted({"quart", "hypercorn", "continuum.http"} & set(sys.modules)))
+
+trio.run(main)
+"""
+
+
+def test_calls_in_process_load_no_http_server(tmp_path: Path) -> None:
+    with Child(["-c", WITHOUT_HTTP], home=tmp_path) as child:
+        assert child.wait(30) == 0
+    assert child.stdout == "[]"
 
 
 async def test_many_at_once() -> None:
