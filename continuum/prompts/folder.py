@@ -94,6 +94,13 @@ class PromptFolder:
                 raise NotFound(_ABSENT) from None
             raise InternalError("the prompt file cannot be written") from None
 
+    def told(self, path: str) -> str:
+        """How answers name a file, whether it is there or not. Blocking."""
+        try:
+            return self._place(path, self._parts(path))[1]
+        except ConfigError:
+            return path
+
     def places(self, names: Iterable[str]) -> list[Path]:
         """Where files are sought, in this order for each: in the folder, beside the configuration."""
         return [place for name in names for place in (self._root.joinpath(*self._parts(name)), self._beside / name)]

@@ -41,7 +41,8 @@ async def _shown(source: Source, folder: PromptFolder) -> PromptEntry:
     }
     if source.file is None:
         return entry
-    entry = {**entry, "source": "file", "content": "", "size_bytes": 0, "file_path": source.file, "loaded": False}
+    named = await trio.to_thread.run_sync(folder.told, source.file)
+    entry = {**entry, "source": "file", "content": "", "size_bytes": 0, "file_path": named, "loaded": False}
     try:
         found = await trio.to_thread.run_sync(folder.read, source.file)
     except ContinuumError:
@@ -76,14 +77,15 @@ async def write(ground: Ground, request: Request) -> PromptWritten:
 
 async def reload(ground: Ground, request: Request) -> PromptsReloaded:
     """Read every named prompt file again."""
-    reading = await ground.instance.read_prompts()
+    reading, folder = await ground.instance.read_prompts(), _folder(ground)
     reloaded = list(dict.fromkeys(reading.paths.values()))
     count = len(reloaded)
+    named = await trio.to_thread.run_sync(lambda: {path: folder.told(path) for path in reading.faults})
     await ground.audit.note(request.who, "prompt files reloaded", paths=reloaded)
     return {
         "success": not reading.faults,
         "reloaded_count": count,
         "reloaded": reloaded,
-        "errors": [{"path": path, "message": fault} for path, fault in reading.faults.items()],
+        "errors": [{"path": named[path], "message": fault} for path, fault in reading.faults.items()],
         "message": f"Successfully reloaded {count} prompt file(s)",
     }

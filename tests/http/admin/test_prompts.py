@@ -32,7 +32,11 @@ def test_what_there_is_and_its_files(open_admin: Open, tmp_path: Path) -> None:
     }
     assert (model["id"], model["content"], model["file_path"], model["loaded"]) == ("m", "beside", "beside.md", True)
     again = ok(api.post("/config/prompts/reload"))
-    assert (again["success"], again["reloaded"], again["errors"][0]["path"]) == (False, ["beside.md"], "system.md")
+    assert (again["success"], again["reloaded"], again["errors"][0]["path"]) == (
+        False,
+        ["beside.md"],
+        "prompts/system.md",
+    )
     written = ok(api.put("/config/prompts/system.md", json={"content": "héllo"}))
     assert written == {
         "success": True,
@@ -158,7 +162,7 @@ def test_files_that_are_no_prompts(open_admin: Open, tmp_path: Path) -> None:
     models = {name: {"prompt_file": name} for name in names}
     running, api = open_admin({"global_prompts": {"models": models}})
     again = ok(api.post("/config/prompts/reload"))
-    assert [each["path"] for each in again["errors"]] == names
+    assert [each["path"] for each in again["errors"]] == [f"prompts/{name}" for name in names]
     assert again["reloaded_count"] == 0
     shown = ok(api.get("/config/prompts"))["prompts"]
     assert [(each["loaded"], each["content"], each["size_bytes"]) for each in shown] == [(False, "", 0)] * len(names)

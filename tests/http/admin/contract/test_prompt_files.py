@@ -63,6 +63,7 @@ def test_the_list(ask: PlainClient) -> None:
     missing = shown["alpha"]
     assert set(missing) == ENTRY | {"file_path", "loaded"}
     assert (missing["prompt_type"], missing["source"]) == ("backend", "file")
+    assert missing["file_path"] == "prompts/missing.md"
     assert (missing["loaded"], missing["content"], missing["size_bytes"]) == (False, "", 0)
     there = shown["test-model"]
     assert set(there) == ENTRY | {"file_path", "loaded"}
@@ -87,7 +88,7 @@ def test_reloading(ask: PlainClient) -> None:
     assert (bad["success"], bad["reloaded_count"]) == (False, 2)
     (error,) = bad["errors"]
     assert set(error) == {"path", "message"}
-    assert error["path"].endswith("gone.md")
+    assert error["path"] == "prompts/gone.md"
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,9 @@ def test_the_openapi_document_covers_every_route(site: Site) -> None:
         "/admin/config/prompts": {"get"},
         "/admin/config/prompts/{path}": {"get", "put"},
         "/admin/config/prompts/reload": {"post"},
+        "/admin/keys": {"get", "post"},
+        "/admin/keys/{id}": {"patch", "delete"},
+        "/admin/keys/{id}/rotate": {"post"},
         "/admin/stats": {"get"},
         "/admin/route/explain": {"post"},
         "/admin/events": {"get"},
@@ -309,3 +312,21 @@ def test_the_openapi_document_covers_every_route(site: Site) -> None:
 def test_sections_are_the_same_words_everywhere(ask: PlainClient) -> None:
     exported = ok(ask("POST", "/config/export", {"format": "json"}))
     assert exported["sections_exported"] == list(SECTIONS) == list(json.loads(exported["content"]))
+
+
+def test_client_keys_are_made_changed_rotated_and_removed(site: Site) -> None:
+    ask, chat = site.ask, {"model": "test-model", "messages": [{"role": "user", "content": "hello"}]}
+    made = ok(ask("POST", "/keys", {"id": "ann", "name": "Ann", "rate_limit": 60}))
+    secret = made["secret"]
+    listed = ask("GET", "/keys")
+    assert {"client-one", "ann"} <= {each["id"] for each in ok(listed)["keys"]}
+    assert secret.encode() not in listed.body
+    assert site.root("POST", "/v1/chat/completions", chat, headers={"Authorization": f"Bearer {secret}"}).status == 200
+    changed = ok(ask("PATCH", "/keys/ann", {"enabled": False, "rate_limit": None}))
+    assert (changed["key"]["enabled"], "rate_limit" in changed["key"]) == (False, False)
+    assert site.root("POST", "/v1/chat/completions", chat, headers={"Authorization": f"Bearer {secret}"}).status == 401
+    rotated = ok(ask("POST", "/keys/ann/rotate"))
+    assert rotated["secret"] not in {secret, ""}
+    ok(ask("DELETE", "/keys/ann"))
+    refused(ask("DELETE", "/keys/ann"), 404, "KEY_NOT_FOUND")
+    refused(ask("PATCH", "/keys/nobody", {"enabled": True}), 404, "KEY_NOT_FOUND")
