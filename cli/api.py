@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from continuum.config import Config
 
-__all__ = ["URL_VARIABLE", "AdminRefused", "Api", "api_of", "greeted"]
+__all__ = ["URL_VARIABLE", "AdminRefused", "Api", "api_of", "greeted", "told"]
 
 URL_VARIABLE = "CONTINUUM_ADMIN_URL"
 TOKEN_VARIABLE = "CONTINUUM_ADMIN_TOKEN"  # noqa: S105 - a variable's name
@@ -46,7 +46,7 @@ class Api:
     as_json: bool
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """What it answers. Raises AdminRefused."""
+        """What it answers. Raises AdminRefused; where JSON is wanted the refusal is printed, and the command ends."""
         transport = httpx.HTTPTransport(uds=self.socket) if self.socket else None
         with httpx.Client(headers=self.headers, transport=transport, timeout=_TIMEOUT, trust_env=False) as client:
             try:
@@ -57,6 +57,9 @@ class Api:
             answer: dict[str, Any] = response.json()
         except ValueError:
             raise AdminRefused(f"what answers at {self.url} is no admin API (status {response.status_code})") from None
+        if response.status_code != 200 and self.as_json:
+            print_json(answer)
+            raise click.exceptions.Exit(1)
         if response.status_code != 200:
             raise AdminRefused(_refusal(answer))
         return answer
@@ -68,12 +71,17 @@ class Api:
             return
         click.echo(words)
         for warning in answer.get("warnings") or answer.get("validation", {}).get("warnings", ()):
-            click.echo(f"warning: {warning['field']}: {warning['message']}", err=True)
+            click.echo(f"warning: {told(warning)}", err=True)
+
+
+def told(each: Mapping[str, str]) -> str:
+    """A fault or a warning as a line: its message names the key once more, where it is a sentence."""
+    return f"{each['field']}: {each['message'].removeprefix(each['field'].rpartition('.')[2] + ' ')}"
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
     details = answer.get("details", {})
-    lines = [f"{each['field']}: {each['message']}" for key in ("errors", "warnings") for each in details.get(key, ())]
+    lines = [told(each) for key in ("errors", "warnings") for each in details.get(key, ())]
     place = f" (line {details['line']})" if "line" in details else ""
     return "\n".join([f"{answer.get('error_code')}: {answer.get('message')}{place}", *(f"  {line}" for line in lines)])
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from ..api import AdminRefused, Api
+from ..api import AdminRefused, Api, told
 from ..output import Table, print_json, show
 
 __all__ = ["export", "history", "import_", "rollback"]
@@ -86,6 +86,9 @@ def import_(api: Api, file: Path, *, merge: bool, dry_run: bool) -> None:
     body = {"format": forms.get(file.suffix, "yaml"), "content": content, "merge": merge, "dry_run": dry_run}
     answer = api.call("POST", "/config/import", body)
     if not answer["validation"]["valid"]:
-        faults = [f"  {each['field']}: {each['message']}" for each in answer["validation"]["errors"]]
+        if api.as_json:
+            print_json(answer)
+            raise click.exceptions.Exit(1)
+        faults = [f"  {told(each)}" for each in answer["validation"]["errors"]]
         raise AdminRefused("\n".join(["the file has faults", *faults]))
     api.tell(answer, f"{answer['message']} (version {answer['version']}): {', '.join(answer['sections_imported'])}")

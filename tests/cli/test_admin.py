@@ -145,7 +145,7 @@ def test_keys_from_their_making_to_their_end(shell: Shell) -> None:
     assert set(listing["keys"][0]["scopes"]) == {"read", "write"}
     assert shell("keys", "rm", "ann") == "Key 'ann' removed successfully\n"
     assert "KEY_NOT_FOUND: Key 'ann' not found" in shell("keys", "rm", "ann", status=1)
-    assert "rate_limit must be greater than 0" in shell("keys", "add", "--rate-limit", "0", status=1)
+    assert "rate_limit: must be greater than 0" in shell("keys", "add", "--rate-limit", "0", status=1)
 
 
 def test_more_keys_than_a_page_holds(shell: Shell) -> None:
@@ -156,7 +156,7 @@ def test_more_keys_than_a_page_holds(shell: Shell) -> None:
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
-    "a fault": (["set", "retry.max_attempts", "0"], 1, "max_attempts must be greater than 0"),
+    "a fault": (["set", "retry.max_attempts", "0"], 1, "max_attempts: must be greater than 0"),
     "no such section": (["get", "nope"], 1, "SECTION_NOT_FOUND"),
     "no such version": (["rollback", "99"], 1, "VERSION_NOT_FOUND"),
     "no key": (["set", "logging", "x"], 2, "SECTION.KEY"),
@@ -168,6 +168,27 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
 def test_what_is_refused_is_told(shell: Shell, name: str) -> None:
     arguments, status, told = REFUSED[name]
     assert told in shell(*arguments, status=status)
+
+
+def test_a_key_is_named_once_in_what_is_told(shell: Shell, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("server: {workers: 0}\nacp: {}\n")
+    assert "  workers: must be greater than 0\n" in shell("set", "server.workers", "0", status=1)
+    assert "  server.workers: must be greater than 0\n" in shell("import", str(bad), status=1)
+    assert "  server.workers: must be greater than 0\n" in shell("import", str(bad), "--dry-run", status=1)
+    bad.write_text("acp: {}\n")
+    assert "warning: acp: is skipped" in shell("import", str(bad))
+    assert "bind_address: Changing" in shell("set", "server.bind_address", "127.0.0.1:9999")
+
+
+def test_programs_get_refusals_as_json_too(shell: Shell, tmp_path: Path) -> None:
+    said = shell.pipes("--json", "set", "server.workers", "0", status=1)
+    refusal: Any = json.loads(said.stdout)
+    assert (refusal["error_code"], said.stderr) == ("VALIDATION_ERROR", "")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("server: {workers: 0}\n")
+    judged: Any = json.loads(shell.pipes("--json", "import", str(bad), "--dry-run", status=1).stdout)
+    assert judged["validation"]["errors"][0]["field"] == "server.workers"
 
 
 def test_a_wrong_token_and_nobody_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
