@@ -16,6 +16,7 @@ from typing import Any, Self
 import mcp_server
 import pytest
 import trio
+from acp_schema import hold_lines, hold_to_schema
 from stdio_agent import INITIALIZE, Json, backend, line, open_agent, prompt, until, write_config
 
 from continuum.testing.upstream import Completion, Stream, ToolCall, open_upstream
@@ -24,6 +25,7 @@ AT_ONCE = 3
 """Processes that run beside one another: each takes most of a second of computing to start."""
 
 NEW_SESSION: Json = {"id": 1, "method": "session/new", "params": {"cwd": "/"}}
+METHODS: Mapping[object, str] = {0: "initialize", 1: "session/new", 2: "session/prompt"}
 KINDS = ("pipe", "file", "null", "socket", "tty")
 TALKING = ("pipe", "socket", "tty")
 """Through these a client can go on to speak after it has heard."""
@@ -79,6 +81,7 @@ class End:
         while True:
             for text in self._lines():
                 message: Json = json.loads(text)
+                hold_to_schema(message, METHODS)
                 if message.get("id") == ident:
                     return message
             await self._hear()
@@ -193,6 +196,7 @@ def test_closed_ones(closed: str, continuum_command: str, tmp_path: Path) -> Non
     command = ["sh", "-c", f'exec "$@" {closed}', "sh", continuum_command, "--config", str(config)]
     said = line(INITIALIZE) + line(NEW_SESSION)
     done = subprocess.run(command, input=said, capture_output=True, timeout=30, check=False)
+    hold_lines(done.stdout.splitlines(), said.splitlines())
     answered = [message["id"] for text in done.stdout.splitlines() if "id" in (message := json.loads(text))]
     assert (done.returncode, answered, done.stderr) == (0, [0, 1] if closed == "2>&-" else [], b"")
 

@@ -140,6 +140,8 @@ class Agent:
         while data := await self.process.stdout.receive_some(MIB):
             rest += data
         self._buffer.clear()
+        for whole in rest.split(b"\n")[:-1]:
+            hold_to_schema(json.loads(whole), self._methods)
         return rest
 
     def memory(self, figure: str = "VmRSS") -> int:
