@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -203,3 +205,24 @@ def test_the_real_command(router: Served, continuum_command: str) -> None:
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, env=kept, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "level: info" in done.stdout
+
+
+@pytest.mark.parametrize(("colour", "paints"), [({}, 2), ({"NO_COLOR": "1"}, 0)])
+def test_a_difference_is_coloured_for_people(
+    router: Served, continuum_command: str, tmp_path: Path, colour: dict[str, str], paints: int
+) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text(router.file.read_text() + "logging: {level: warn}\n")
+    line = [continuum_command, "--config", str(router.file), "admin", "--url", router.url, "diff", str(file)]
+    terminal, theirs = pty.openpty()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", **colour}
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        done = subprocess.run(line, stdout=theirs, env=environ, check=False, timeout=50)
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # the end of a terminal is an error
+            while piece := screen.read(65536):
+                shown += piece
+    assert done.returncode == 1
+    assert sum(line in shown for line in (b"\x1b[32m+  level: warn", b"\x1b[31m-  level: info")) == paints
+    assert b"+  level: warn" in shown
