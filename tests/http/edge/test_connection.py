@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from chat import CHAT, ask, asked, client_of
+from proc import figures
 from serving import Router, backend, config, open_router
 
 from continuum.testing.upstream import Answer, Hang, Raw, Request, Stream, open_upstream
@@ -181,7 +182,7 @@ async def test_of_crowds_that_leave_nothing_stays(tmp_path: Path) -> None:
     ):
         upstream.script = hanging
         chance = random.Random(1)  # noqa: S311 - a test's own dice
-        before = _descriptors(router)
+        before = figures(router.pid).sockets
         left = iter(range(CROWD))
 
         async def leave() -> None:
@@ -197,15 +198,11 @@ async def test_of_crowds_that_leave_nothing_stays(tmp_path: Path) -> None:
             for _ in range(SLOTS - 8):
                 nursery.start_soon(leave)
         with trio.fail_after(20):
-            while _descriptors(router) > before:
+            while figures(router.pid).sockets > before:
                 async with await connect(router) as stream:
                     await stream.send_all(HEALTH.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
                     assert (await until_closed(stream)).startswith(b"HTTP/1.1 200 ")
     assert "Traceback" not in router.stderr
-
-
-def _descriptors(router: Router) -> int:
-    return len(list(Path(f"/proc/{router.pid}/fd").iterdir()))
 
 
 def _rss_mib(router: Router) -> float:
