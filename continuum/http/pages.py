@@ -105,13 +105,7 @@ def _caller() -> Principal:
 
 
 def _shown(model: ModelInfo) -> dict[str, object]:
-    shown: dict[str, object] = {
-        "id": model.id,
-        "object": "model",
-        "created": model.created,
-        "owned_by": model.owned_by,
-    }
-    return shown if model.context_window is None else {**shown, "context_window": model.context_window}
+    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
 
 
 _REFUSALS: dict[int, tuple[type[ContinuumError], str]] = {

@@ -63,10 +63,10 @@ class _Family:
         taken = self.histograms or self.counts
         if admitted not in taken and len(taken) >= limits.sets - 1:  # the last is for all that are over
             admitted = (OTHER,) * len(labels)
-        if admitted == labels:
-            for value, known in zip(labels, self.known, strict=True):
+        for value, known in zip(admitted, self.known, strict=True):
+            if value != OTHER:
                 known.add(value)
-        else:
+        if admitted != labels:
             if len(self.aliases) >= limits.sets:
                 self.aliases.clear()
             self.aliases[labels] = admitted

@@ -183,15 +183,6 @@ async def test_what_calls_cost(tmp_path: Path) -> None:
     assert last.of("continuum_cost_usd_total", **unpriced) == 2 * used
 
 
-async def test_a_window_that_no_server_tells_is_shown(tmp_path: Path) -> None:
-    async with open_upstream() as upstream:
-        configuration = config(backend(upstream.url, models=["gpt-4o", MODEL]), routing={"aliases": {"best": "gpt-4o"}})
-        async with open_router(tmp_path, configuration) as router, client_of(router.url) as client:
-            listed = (await client.get("/v1/models")).json()["data"]
-    windows = {each["id"]: each.get("context_window") for each in listed}
-    assert windows == {"gpt-4o": 128_000, MODEL: None, "best": 128_000}
-
-
 async def test_openmetrics_for_those_who_ask(tmp_path: Path) -> None:
     async with open_router(tmp_path, config()) as router, client_of(router.url) as client:
         accept = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from continuum.metrics import INSTRUMENTS, Instrument, Limits, Meter
@@ -18,6 +18,7 @@ labels = st.text("abcdefgh", min_size=1, max_size=1)
 
 
 @given(st.lists(st.tuples(labels, labels)), st.integers(1, 12), st.integers(1, 6))
+@example([("a", "a"), ("c", "a"), ("b", "b"), ("a", "c")], 5, 2)  # a value new beside one that is over the limit
 def test_nothing_is_lost_and_nothing_grows(recorded: list[tuple[str, str]], sets: int, values: int) -> None:
     meter = Meter(Limits(sets, values))
     for pair in recorded:
