@@ -64,7 +64,10 @@ def send(
             text=True,
             check=False,
         )
-        assert PlainClient(router.url)("GET", "/health").status == 200
+        try:
+            assert PlainClient(router.url)("GET", "/health").status == 200
+        except OSError as fault:
+            raise AssertionError(f"the router has gone: {router.stderr[-4000:]}\n{said.stdout}") from fault
     return said, router
 
 
