@@ -168,8 +168,6 @@ async def test_a_client_that_does_not_read_stops_its_backend_and_not_the_end(tmp
 
 
 CROWD, SLOTS = 2000, 64
-FEW = 8
-"""Descriptors that a router may open for itself later than for its first listening."""
 
 
 async def test_of_crowds_that_leave_nothing_stays(tmp_path: Path) -> None:
