@@ -55,8 +55,7 @@ async def test_no_caller_sees_the_fault(name: str) -> None:
             {"name": each, "type": "openai", "url": upstream.url, "models": ["m"]}
             for each, upstream in (("bad", bad), ("good", good))
         ]
-        patience = "3s" if requests(name) > 100 else "500ms"  # a thousand at once keep one process busy
-        times = {"first_byte": patience if fault.silent else "60s"}
+        times = {"first_byte": "2s" if fault.silent else "60s"}  # as much as a busy machine may take for the good one
         config = from_mapping(
             {
                 "backends": backends,
