@@ -97,7 +97,8 @@ async def test_our_deadlines_hold(answer: Raw | HeadThen) -> None:
     ):
         with pytest.raises(AttemptsTimedOut):
             await router.chat(asked())
-        await (await upstream.next_call()).aborted()
+        for call in upstream.calls:  # none, where the machine was too slow to send it in time
+            await call.aborted()
 
 
 @pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")  # httpx's own, left early
