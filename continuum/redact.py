@@ -22,6 +22,7 @@ _PLACES = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = 2000
+_LAST_WORD = re.compile(r"\S*\Z")
 PROSE = 24
 """Characters in a row of a text that nobody writes by chance."""
 CREDENTIAL = 10
@@ -37,9 +38,11 @@ def mask_keys(text: str) -> str:
 
 def redact(text: str) -> str:
     """A backend's words as a client may see them: no keys, URLs, addresses, paths or control bytes; at most 2,000
-    characters.
+    characters, and whole words: of a secret that is cut through nobody would know that it is one.
     """
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text[:_LIMIT])
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text[: _LIMIT + 1])
+    if len(text) > _LIMIT:
+        text = _LAST_WORD.sub("", text)
     return _PLACES.sub(_REDACTED, mask_keys(text))
 
 
