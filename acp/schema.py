@@ -21,6 +21,7 @@ __all__ = [
     "DisableProvider",
     "EmbeddedResource",
     "Image",
+    "Initialize",
     "ListSessions",
     "NamedSession",
     "NewSession",
@@ -167,7 +168,15 @@ class DisableProvider(_Record):
     provider_id: str
 
 
+class Initialize(_Record):
+    """initialize. It is answered before any record can be read (methods/initialize.py): what it takes is this."""
+
+    protocol_version: int
+    client_capabilities: Any = None
+
+
 PARAMS: Final[Mapping[str, type[_Record]]] = {
+    "initialize": Initialize,
     "session/new": NewSession,
     "session/load": OpenSession,
     "session/resume": OpenSession,
@@ -183,7 +192,7 @@ PARAMS: Final[Mapping[str, type[_Record]]] = {
     "providers/set": SetProvider,
     "providers/disable": DisableProvider,
 }
-"""Of each method whose params have fields; initialize reads its own."""
+"""Of each method whose params have fields."""
 
 _R = TypeVar("_R", bound=_Record)
 

@@ -6,13 +6,16 @@ import json
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from continuum.acp.greeting import NOT_GREETED, Greeting, greet
+from continuum.acp.jsonrpc import RpcError
 from continuum.acp.methods.initialize import answer
+from continuum.acp.schema import Initialize, read_params
 
 CAPABILITIES = {"fs": {"readTextFile": True}}
 INITIALIZE = json.dumps(
@@ -44,6 +47,33 @@ def greeted(pieces: Sequence[bytes], *, blocking: bool = True) -> tuple[Greeting
         os.close(ours[1])
     with os.fdopen(ours[0], "rb") as output, os.fdopen(there[0], "rb") as rest:
         return greeting._replace(unread=greeting.unread + (rest.read() or b"")), output.read()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"protocolVersion": 1},
+        {"protocolVersion": 2**60, "clientCapabilities": {"fs": {"readTextFile": True}}, "_meta": {}},
+        {"protocolVersion": -1, "clientCapabilities": "none"},
+        {"protocolVersion": "1"},
+        {"protocolVersion": True},
+        {"protocolVersion": 1.5},
+        {},
+        None,
+        [1],
+    ],
+)
+def test_what_initialize_takes_is_what_its_schema_says(params: object) -> None:
+    """It reads its params by hand, before anything is loaded that could read a schema's record."""
+    answers: list[bool] = []
+    for reads in (answer, partial(read_params, Initialize)):
+        try:
+            reads(params)
+        except RpcError:
+            answers.append(False)
+        else:
+            answers.append(True)
+    assert answers in ([True, True], [False, False])
 
 
 @pytest.mark.parametrize("blocking", [True, False])
