@@ -19,6 +19,9 @@ _SLOTS: Final = 2
 _CONTEXT: Final = 8192
 """Tokens, over all slots: what the model was trained on."""
 
+_LONGEST_ANSWER: Final = 1024
+"""Tokens, where a request sets no limit: a model as small as this may never come to an end by itself."""
+
 _PROMPT_CACHE_MIB: Final = 256
 _SILENT: Final = -1
 
@@ -34,6 +37,7 @@ def parameters(model: Path, port: int, alias: str, template: str) -> Any:
     chosen.ui = False
     chosen.n_parallel = _SLOTS
     chosen.n_ctx = _CONTEXT
+    chosen.n_predict = _LONGEST_ANSWER
     chosen.cache_ram_mib = _PROMPT_CACHE_MIB  # the default is 8 GiB
     # llama.cpp's threads spin while they wait for each other: on two busy cores one is several times faster.
     chosen.cpuparams.n_threads = 1
