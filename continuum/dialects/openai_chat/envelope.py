@@ -36,7 +36,7 @@ _encode = msgspec.json.encode
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _NUMBERS = frozenset(b"%c" % digit for digit in b"-0123456789")
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one deeper, one up: as signed bytes
-_COUNTED = 256 * 1024
+_COUNTED = 64 * 1024
 
 _NO_NAME = frozenset({b'""', b"null"})
 
