@@ -82,7 +82,8 @@ def test_shell(tmp_path: Path, environ: Mapping[str, str]) -> None:
 
 def test_stdio(tmp_path: Path, environ: Mapping[str, str]) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "continuum", "--mode", "stdio", "--local"],
+        # Without tools: a model this small may call one out of the blue, and nobody is here to be asked.
+        [sys.executable, "-m", "continuum", "--mode", "stdio", "--local", "--set", "acp.tools.enabled=[]"],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environ},
         stdin=subprocess.PIPE,
