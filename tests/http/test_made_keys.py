@@ -126,7 +126,6 @@ def test_what_was_acknowledged_outlives_kills(tmp_path: Path) -> None:
             assert router.wait() == -signal.SIGKILL
     with running(tmp_path, CONFIGURATION) as router, keys_of(router, tmp_path) as keys:
         owner.check(keys)
-        assert len(owner.known) > 3
 
 
 def test_a_second_process_follows_refuses_and_takes_over(tmp_path: Path) -> None:
