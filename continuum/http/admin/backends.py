@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from continuum.backends.backend import Backend as Live
     from continuum.config import BackendConfig
     from continuum.config.edit import Base, Edit
-    from continuum.http.admin.answers import (
+    from continuum.http.admin.answers.backends import (
         Backend,
         BackendAdded,
         BackendList,

@@ -13,7 +13,7 @@ from continuum.http.admin.ground import iso, known_section, named_sections
 
 if TYPE_CHECKING:
     from continuum.config.version import Version
-    from continuum.http.admin.answers import HistoryEntry, HistoryPage, RolledBack, VersionShown
+    from continuum.http.admin.answers.history import HistoryEntry, HistoryPage, RolledBack, VersionShown
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
 

@@ -20,7 +20,7 @@ from continuum.runtime.made_key import new_secret
 
 if TYPE_CHECKING:
     from continuum.config import ApiKey
-    from continuum.http.admin import key_answers as answers
+    from continuum.http.admin.answers import keys as answers
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
     from continuum.runtime.keyring import Keyring

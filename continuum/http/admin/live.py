@@ -13,7 +13,7 @@ from continuum.http.admin.bodies import Explain
 from continuum.http.admin.ground import iso
 
 if TYPE_CHECKING:
-    from continuum.http.admin.answers import Percentiles, RouteExplained, Stats, Usage
+    from continuum.http.admin.answers.live import Percentiles, RouteExplained, Stats, Usage
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
     from continuum.http.exchange import Headers

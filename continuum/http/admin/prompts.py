@@ -11,7 +11,7 @@ from continuum.http.admin.bodies import Prompt
 from continuum.prompts import folder_of, sources
 
 if TYPE_CHECKING:
-    from continuum.http.admin.answers import PromptEntry, PromptFile, PromptList, PromptsReloaded, PromptWritten
+    from continuum.http.admin.answers.prompts import PromptEntry, PromptFile, PromptList, PromptsReloaded, PromptWritten
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
     from continuum.prompts import PromptFolder, Source

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from continuum.config.edit import Base, Edit
-    from continuum.http.admin.answers import FullConfig, Patched, Put, Schema, Section, SectionList, Validated
+    from continuum.http.admin.answers.sections import FullConfig, Patched, Put, Schema, Section, SectionList, Validated
     from continuum.http.admin.ground import Ground, Written
     from continuum.http.admin.request import Request
 

@@ -22,7 +22,8 @@ from continuum.http.admin.sections import checked
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from continuum.http.admin.answers import Applied, AppliedSection, Exported, Imported, Validation
+    from continuum.http.admin.answers.sections import Validation
+    from continuum.http.admin.answers.transfer import Applied, AppliedSection, Exported, Imported
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
 

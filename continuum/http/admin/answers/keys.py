@@ -1,15 +1,24 @@
-"""What the answers about client keys hold, as answers.py has the others."""
+"""What is answered below /keys."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
-__all__ = ["Key", "KeyChanged", "KeyList", "KeyMade", "KeyRemoved", "KeyRotated"]
+from continuum.runtime.keyring import Source
+
+__all__ = [
+    "Key",
+    "KeyChanged",
+    "KeyList",
+    "KeyMade",
+    "KeyRemoved",
+    "KeyRotated",
+]
 
 
 class Key(TypedDict):
     """A client key; the key itself is masked."""
 
     id: str
-    source: Literal["config", "file", "storage"]
+    source: Source
     key: str
     name: NotRequired[str]
     user_id: NotRequired[str]
