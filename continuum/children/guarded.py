@@ -45,6 +45,8 @@ class Guarded:
         self._grace = grace
         self._lifeline, self.output, self._fates = process.stdin, process.stdout, process.stderr
         self._fate = b""
+        self._listening = trio.Lock()
+        self._over = False
         self.talk = talk
 
     @classmethod
@@ -110,28 +112,35 @@ class Guarded:
             nursery.cancel_scope.cancel()
 
     async def ended(self) -> None:
-        """Wait until it and its group are gone."""
-        with suppress(*_GONE):
-            while data := await self._fates.receive_some(_LONGEST_FATE):
-                self._fate = (self._fate + data)[-_LONGEST_FATE:]
-        if not self._fate:  # somebody killed the guardian; not reaped yet, so the group's id is still ours
-            self.kill()
-        await self._process.wait()
+        """Wait until it and its group are gone. Any number of tasks may."""
+        async with self._listening:
+            if self._over:
+                return
+            with suppress(*_GONE):
+                while data := await self._fates.receive_some(_LONGEST_FATE):
+                    self._fate = (self._fate + data)[-_LONGEST_FATE:]
+            if not self._fate:  # somebody killed the guardian; not reaped yet, so the group's id is still ours
+                self._kill()
+            await self._process.wait()
+            self._over = True
 
-    async def order(self) -> None:
-        """Tell it to end, as our own end would."""
+    async def end(self) -> None:
+        """Tell it to end, as our own end would, and wait until it is gone: it may not do so later than its grace and a
+        little more. Call in a shielded scope.
+        """
         await self._lifeline.aclose()
+        with trio.move_on_after(self._grace + _MARGIN):
+            await self.ended()
+        if self._process.returncode is None:  # somebody stopped the guardian
+            self._kill()
+            await self.ended()
 
     async def stop(self, take: Callable[[bytes], None] | None = None) -> None:
-        """Tell it to end and wait until it is gone, whatever it does. take: gets what it still prints. Bounded; call
-        in a shielded scope.
-        """
-        await self.order()
-        with trio.move_on_after(self._grace + _MARGIN):
-            await (self.ended() if take is None else self.run(take))
-        if self._process.returncode is None:  # somebody stopped the guardian
-            self.kill()
-            await self._process.wait()
+        """`end` where nobody is in `run`, and give up the pipes. take: gets what it still prints."""
+        async with trio.open_nursery() as nursery:
+            if take is not None:
+                nursery.start_soon(self.run, take)
+            await self.end()
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -139,8 +148,7 @@ class Guarded:
         for stream in (self._lifeline, self.output, self._fates, *(self.talk or ())):
             await stream.aclose()
 
-    def kill(self) -> None:
-        """End the whole group at once."""
+    def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

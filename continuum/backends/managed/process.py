@@ -17,7 +17,6 @@ __all__ = ["STOP_GRACE", "ServerProcess"]
 STOP_GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
-_MARGIN: Final = 3.0
 _LONGEST_LINE: Final = 4096
 _UNRUNNABLE: Final = {
     errno.ENOENT: "there is no such command",
@@ -70,11 +69,7 @@ class ServerProcess:
 
     async def stop(self) -> None:
         """End the whole group: SIGTERM, SIGKILL after STOP_GRACE. Call in a shielded scope; done once it is gone."""
-        await self._guarded.order()  # what the guardian also sees when we are killed
-        with trio.move_on_after(STOP_GRACE + _MARGIN):
-            await self.ended.wait()
-            return
-        self._guarded.kill()
+        await self._guarded.end()
         await self.ended.wait()
 
     def _take(self, data: bytes) -> None:
