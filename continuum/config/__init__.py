@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from continuum.config.opening import open_file, open_memory, store_of
     from continuum.config.reference import markdown
     from continuum.config.schema import json_schema
+    from continuum.config.secret import Secret
     from continuum.config.section import Group, Reload, Section
     from continuum.config.sections.acp import AcpConfig
     from continuum.config.sections.admin import Admin
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from continuum.config.sections.tracing import Tracing
     from continuum.config.sections.webui import Webui
     from continuum.config.store import Candidate, Committed, ConfigManager, ConfigStore
-    from continuum.config.types import Secret
     from continuum.config.version import Version
     from continuum.config.view import masked
 
@@ -114,6 +114,7 @@ _HOMES = {
     "reference": ("markdown",),
     "schema": ("json_schema",),
     "section": ("Group", "Reload", "Section"),
+    "secret": ("Secret",),
     "sections.acp": ("AcpConfig",),
     "sections.admin": ("Admin",),
     "sections.api_keys": ("ApiKey", "ApiKeys"),
@@ -137,7 +138,6 @@ _HOMES = {
     "sections.tracing": ("Tracing",),
     "sections.webui": ("Webui",),
     "store": ("Candidate", "Committed", "ConfigManager", "ConfigStore"),
-    "types": ("Secret",),
     "version": ("Version",),
     "view": ("masked",),
 }

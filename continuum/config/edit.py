@@ -13,9 +13,9 @@ from typing import Any, Final
 from continuum.config.file_only import FILE_ONLY, FILE_ONLY_RULE
 from continuum.config.model import Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.secret import is_masked
 from continuum.config.section import Path
 from continuum.config.shape import group_at, is_secret
-from continuum.config.types import is_masked
 from continuum.config.view import masked, revealed
 from continuum.errors import ConfigError, ConfigProblem
 

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
+from continuum.config.secret import Credential
 from continuum.config.section import Group
 from continuum.config.sections.backends import HeaderName
-from continuum.config.types import Credential
 from continuum.config.url import Url
 
 

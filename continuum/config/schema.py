@@ -8,8 +8,8 @@ from pydantic_core import core_schema
 
 from continuum.config.model import SECTIONS, Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.quantity import Bytes, Seconds
 from continuum.config.section import Group
-from continuum.config.types import Bytes, Seconds
 from continuum.config.view import ADMIN_SECTIONS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"

@@ -8,8 +8,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from continuum.config.scalar import resolve
+from continuum.config.secret import Secret
 from continuum.config.section import Group, Path
-from continuum.config.types import Secret
 
 _NUMBERS = (bool, int, float)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from continuum.config.model import SECTIONS, Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.secret import REVEALED
 from continuum.config.section import Group
-from continuum.config.types import REVEALED
 
 ADMIN_SECTIONS = tuple(name for name, info in SECTIONS.items() if info.admin)
 """The sections that the admin API shows and changes, in their order."""

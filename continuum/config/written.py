@@ -6,8 +6,9 @@ from typing import Any
 
 from continuum.config.model import Config
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.quantity import Bytes, Seconds
+from continuum.config.secret import Secret
 from continuum.config.section import Group
-from continuum.config.types import Bytes, Seconds, Secret
 
 
 def written(config: Config) -> dict[str, Any]:

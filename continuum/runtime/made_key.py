@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from continuum.config.secret import mask
 from continuum.config.sections.api_keys import KeyTerms
-from continuum.config.types import mask
 from continuum.core import entry_of
 from continuum.storage.keys import KeyRow
 

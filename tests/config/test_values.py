@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from continuum.config.types import Secret, seconds, show_duration, show_size, size
+from continuum.config.quantity import seconds, show_duration, show_size, size
+from continuum.config.secret import Secret
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from continuum.config import SECTIONS, Config, from_mapping, json_schema, masked
 from continuum.config.codec import dump, parse
 from continuum.config.plain import is_list, is_mapping
 from continuum.config.schema import admin_schema
-from continuum.config.types import is_masked, mask
+from continuum.config.secret import is_masked, mask
 from continuum.config.view import ADMIN_SECTIONS, revealed, without_defaults
 from continuum.providers import PROVIDERS
 from continuum.selection import STRATEGIES

@@ -5,8 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from continuum.config.quantity import Delay, Duration, seconds
+from continuum.config.secret import Secret
 from continuum.config.section import Group, Path, Reload, Section, defaults_of
-from continuum.config.types import Delay, Duration, Secret, Word, seconds
+from continuum.config.types import Word
 
 ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
 """Kinds of tool calls, as the protocol names them."""

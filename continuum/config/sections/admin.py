@@ -7,8 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from continuum.config.address import Cidr, parse_bind
 from continuum.config.plain import is_list
+from continuum.config.secret import Credential, Secret
 from continuum.config.section import Group, Path, Reload, Section, defaults_of
-from continuum.config.types import Credential, Secret, Word
+from continuum.config.types import Word
 
 NO_AUTH = "none"
 _SHORT = {"bearer": "bearer_token"}

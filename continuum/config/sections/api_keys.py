@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.secret import Credential, Secret
 from continuum.config.section import Group, Path, Reload, Section
-from continuum.config.types import Credential, Secret, Word, matching
+from continuum.config.types import Word, matching
 
 _MOMENT_RULE = 'must be a time such as "2027-01-31T12:00:00Z", or a day, which begins at 00:00 UTC'
 

@@ -7,19 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.quantity import Delay, Duration, seconds
+from continuum.config.secret import Credential, Secret
 from continuum.config.section import Group, Path, Reload, Section, description
-from continuum.config.types import (
-    Credential,
-    Delay,
-    Duration,
-    Secret,
-    UrlPath,
-    Word,
-    matching,
-    one_of,
-    printable,
-    seconds,
-)
+from continuum.config.types import UrlPath, Word, matching, one_of, printable
 from continuum.config.url import PORT_FIELD, Url, parse_url
 from continuum.providers import DEFAULT, PROVIDERS
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from continuum.config.quantity import Delay, Duration, seconds
 from continuum.config.section import Group, Reload, Section, defaults_of
-from continuum.config.types import Delay, Duration, seconds
 
 
 class ResponseCache(Group):

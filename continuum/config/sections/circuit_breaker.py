@@ -4,8 +4,9 @@ from typing import Self
 
 from pydantic import Field
 
+from continuum.config.quantity import PlainDuration
 from continuum.config.section import Group, Reload, Section
-from continuum.config.types import PlainDuration, StatusCode, Word
+from continuum.config.types import StatusCode, Word
 
 
 class BreakerOverride(Group):

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from continuum.config.quantity import Duration, seconds
 from continuum.config.section import Reload, Section
-from continuum.config.types import Duration, matching, seconds
+from continuum.config.types import matching
 
 _ORIGIN = r"\*|[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"

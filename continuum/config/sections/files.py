@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from continuum.config.quantity import ByteSize, size
 from continuum.config.section import Group, Reload, Section, defaults_of
-from continuum.config.types import ByteSize, Word, size
+from continuum.config.types import Word
 
 
 class FilesAuth(Group):

@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from continuum.config.quantity import Duration, seconds
 from continuum.config.section import Reload, Section
-from continuum.config.types import Duration, UrlPath, seconds
+from continuum.config.types import UrlPath
 
 ENDPOINT = "/v1/models"
 """The default endpoint. It stands for each type's own: not every server has this very path."""

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from continuum.config.otlp import Otlp
+from continuum.config.secret import Credential
 from continuum.config.section import Group, Path, Reload, Section, defaults_of
-from continuum.config.types import Credential, UrlPath
+from continuum.config.types import UrlPath
 
 
 class MetricsAuth(Group):

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
+from continuum.config.quantity import Delay, seconds
 from continuum.config.section import Path, Reload, Section
-from continuum.config.types import Delay, seconds
 
 
 class Retry(Section, reload=Reload.IMMEDIATE):

@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from continuum.config.address import BindAddress, Cidr
+from continuum.config.quantity import ByteSize, Delay, Duration, seconds, size
 from continuum.config.section import Group, Reload, Section
-from continuum.config.types import ByteSize, Delay, Duration, Word, matching, seconds, size
+from continuum.config.types import Word, matching
 
 _OCTAL_MODE = r"0?[0-7]{3}"
 OctalMode = Annotated[

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from continuum.config.secret import Secret
 from continuum.config.section import Reload, Section
-from continuum.config.types import Secret, Word
+from continuum.config.types import Word
 
 _SCHEMES = ("redis://", "rediss://", "unix://")
 

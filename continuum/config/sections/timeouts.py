@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from pydantic import Field
 
+from continuum.config.quantity import Delay, Duration, seconds
 from continuum.config.section import Group, Reload, Section, defaults_of
-from continuum.config.types import Delay, Duration, Word, seconds
+from continuum.config.types import Word
 
 T = TypeVar("T", bound=Group)
 

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 
 from continuum.config.faults import faults_of
 from continuum.config.plain import is_list, is_mapping
+from continuum.config.quantity import Delay
 from continuum.config.section import Group
-from continuum.config.types import Delay
 from continuum.config.view import ADMIN_SECTIONS
 from continuum.errors import ConfigError, ConfigProblem, ParseError
 

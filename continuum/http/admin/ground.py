@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from continuum.config.edit import Base, Edit
-from continuum.config.types import is_masked
+from continuum.config.secret import is_masked
 from continuum.config.view import ADMIN_SECTIONS, masked
 from continuum.errors import InvalidSection, SectionNotFound, VersionConflict
 from continuum.http.admin.audit import Audit

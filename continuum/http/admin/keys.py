@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from continuum.config.edit import merge_patch
 from continuum.config.plain import is_mapping
+from continuum.config.secret import MASK, is_masked, mask
 from continuum.config.sections.api_keys import KeyTerms, NewKey
-from continuum.config.types import MASK, is_masked, mask
 from continuum.errors import ConfigError, ConfigProblem, KeyChanged, KeyNotFound
 from continuum.http.admin.bodies import Rotate, shaped
 from continuum.http.admin.ground import iso, safe_name
