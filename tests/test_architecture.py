@@ -77,12 +77,15 @@ THIRD_PARTIES: Mapping[str, tuple[str, ...]] = {
 LAZY: Mapping[str, str] = {
     "continuum": "public names on demand (PEP 562)",
     "continuum.acp.lazy": "the start-up table of stdio mode",
+    "continuum.backends.transport": "names on demand: only proxies, HTTP/2 and clients brought along need httpx",
     "continuum.cli.app": "a mode is imported when it is the one to run",
     "continuum.cli.commands": "a command is imported when it is the one to run",
     "continuum.cli.main": "the mode is known before anything is imported",
     "continuum.cli.output": "rich is for terminals, and costs as much as all the rest",
     "continuum.cli.stdio": "the agent answers before the configuration is loaded",
     "continuum.config": "public names on demand: finding the file needs no pydantic",
+    "continuum.http.edge.serving": "hypercorn is for HTTP/2, which is spoken beside TLS",
+    "continuum.http.pages": "Quart is loaded when the first page is asked for: it is a quarter of the start",
     "continuum.router.router": "a host program that only calls in-process does without the HTTP transport",
 }
 

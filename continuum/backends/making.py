@@ -7,23 +7,17 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from continuum.backends import transport
 from continuum.backends.backend import Backend
 from continuum.backends.client import UpstreamClient
 from continuum.backends.managed import ManagedServer
-from continuum.backends.transport import (
-    BroughtTransport,
-    Contexts,
-    Http1Transport,
-    Origin,
-    StockTransport,
-    stock_transport,
-)
+from continuum.backends.transport import Http1Transport, Origin
 from continuum.config.url import PORT_FIELD
 from continuum.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from continuum.backends.backend import Shared
-    from continuum.backends.transport import HttpClient, Transport
+    from continuum.backends.transport import Contexts, HttpClient, Transport
     from continuum.config import BackendConfig, Config
 
 __all__ = ["make_backend", "retunable"]
@@ -66,8 +60,8 @@ def _brought(entry: BackendConfig, config: Config, client: HttpClient) -> tuple[
     for key in _THE_CLIENTS:
         if getattr(entry, key):
             _log.warning("backend %s: %s has no effect, the HTTP client was given", entry.name, key)
-    transport = StockTransport(BroughtTransport(client), connect_timeout=config.timeouts.connection)
-    return transport, transport
+    brought = transport.StockTransport(transport.BroughtTransport(client), connect_timeout=config.timeouts.connection)
+    return brought, brought
 
 
 def _base(entry: BackendConfig) -> str:
@@ -88,7 +82,7 @@ def _transport(number: int, entry: BackendConfig, config: Config, contexts: Cont
     if _wants_socks(entry) and find_spec("socksio") is None:
         rule = "a SOCKS proxy needs the package socksio: pip install socksio"
         raise ConfigError([ConfigProblem(rule, f"backends.{number}.proxy")])
-    return stock_transport(
+    return transport.stock_transport(
         contexts.fresh(number, entry.tls),
         keepalive=keepalive,
         idle=times.idle,

@@ -14,13 +14,14 @@ from continuum.http.calls import answer_call
 from continuum.http.client_address import ClientAddresses
 from continuum.http.cors import CorsGrant
 from continuum.http.credentials import credential
-from continuum.http.endpoints import CALL_SCOPE, CALLS, OPEN, PAGE_SCOPE, PAGES
+from continuum.http.endpoints import CALL_SCOPE, CALLS, PAGE_SCOPE, PAGES
 from continuum.http.exchange import ClientLeft, Exchange
 from continuum.http.head import HeadCheck
 from continuum.http.heartbeat import keep_alive
 from continuum.http.metrics import MetricsPage
 from continuum.http.mounting import at_root
-from continuum.http.pages import make_pages, with_principal
+from continuum.http.pages import Pages, with_principal
+from continuum.http.state import OPEN, tell
 from continuum.metrics.instruments import HTTP
 from continuum.metrics.meter import OTHER
 
@@ -41,7 +42,7 @@ class App:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._pages = make_pages(instance)
+        self._pages = Pages(instance)
         self._admin = AdminApi(instance)
         self._metrics = MetricsPage(instance)
         self._open: set[Exchange] = set()
@@ -114,10 +115,12 @@ class App:
         if row is None and self._metrics.owns(scope["path"]):
             await self._metrics.answer(exchange)
             return
-        if scope["path"] not in OPEN:
-            exchange.principal = self._instance.access.identify(credential(exchange.headers))
-            exchange.client = self._addresses.of(scope)
-            exchange.principal.need_scope(PAGE_SCOPE if row is None else CALL_SCOPE)
+        if scope["path"] in OPEN:
+            await tell(exchange, self._instance)
+            return
+        exchange.principal = self._instance.access.identify(credential(exchange.headers))
+        exchange.client = self._addresses.of(scope)
+        exchange.principal.need_scope(PAGE_SCOPE if row is None else CALL_SCOPE)
         if row is None:
             await self._page(exchange, send)
         elif scope["method"] == "POST":

@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from continuum.core import Operation
 from continuum.dialects import DIALECTS, Dialect
+from continuum.http.state import OPEN
 
-__all__ = ["CALLS", "CALL_SCOPE", "OPEN", "PAGES", "PAGE_SCOPE", "CallRow"]
+__all__ = ["CALLS", "CALL_SCOPE", "PAGES", "PAGE_SCOPE", "CallRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,7 @@ CALLS: Mapping[str, CallRow] = MappingProxyType(
 )
 """The hot paths: answered in front of Quart, which would cost more than the rest of a call together."""
 
-OPEN = frozenset({"/", "/health", "/healthz", "/ready"})
-"""Answered to everybody. Any other path, known or not, is for callers with a scope."""
-
-PAGES = OPEN | {"/v1/models", "/openapi.json"}
+PAGES = OPEN.keys() | {"/v1/models", "/openapi.json"}
 """The routes besides calls and /admin that have no names in them."""
 
 CALL_SCOPE = "write"

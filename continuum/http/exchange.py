@@ -9,7 +9,6 @@ import secrets
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from continuum.core import ANONYMOUS
 from continuum.errors import ContentTooLarge, RequestTimeout
@@ -18,6 +17,8 @@ from continuum.runtime.log import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
     from continuum.core import Principal, Reply
     from continuum.dialects import Dialect

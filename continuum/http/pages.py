@@ -1,33 +1,45 @@
-"""The routes that are not calls to a model: a Quart-Trio app. Errors have OpenAI's form here."""
+"""The routes that are neither calls to a model nor asked by everybody: Quart's, which is loaded when the first of them
+is asked for. It is a quarter of the start and a fifth of the memory, and many a router is never asked for one.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from quart import Response, request
-from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException
+import trio
 
 from continuum.core import Principal
-from continuum.dialects import DIALECTS
-from continuum.errors import ContinuumError, InternalError, MethodNotAllowed, ModelNotFound, NotFound
-from continuum.http.admin.openapi import document
-from continuum.http.errors import headers_of, status_of
-from continuum.http.mounting import mounted_at
-from continuum.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from hypercorn.typing import HTTPScope
+    from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-    from continuum.providers import ModelInfo
     from continuum.runtime import Instance
 
-__all__ = ["make_pages", "with_principal"]
+__all__ = ["Pages", "principal_of", "with_principal"]
 
-_DOCS = "POST /v1/chat/completions, /v1/completions, /v1/embeddings; GET /v1/models, /health, /ready"
+_QUART = "continuum.http.quart_app"
 _PRINCIPAL = "continuum.principal"
+
+
+class Pages:
+    """The ASGI application of one instance's pages."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._app: ASGIFramework | None = None
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if self._app is None:
+            make_app = await trio.to_thread.run_sync(_load)  # so that what is being answered goes on
+            self._app = make_app(self._instance)  # of two that come first, each makes one: either will do
+        await self._app(scope, receive, send)
+
+
+def _load() -> Callable[[Instance], ASGIFramework]:
+    return cast("Callable[[Instance], ASGIFramework]", import_module(_QUART).make_app)
 
 
 def with_principal(scope: HTTPScope, principal: Principal) -> HTTPScope:
@@ -35,86 +47,8 @@ def with_principal(scope: HTTPScope, principal: Principal) -> HTTPScope:
     return cast("HTTPScope", {**scope, _PRINCIPAL: principal})
 
 
-def make_pages(instance: Instance) -> QuartTrio:
-    """The app for one instance."""
-    app = QuartTrio("continuum")
-    app.config["RESPONSE_TIMEOUT"] = None
-    app.url_map.merge_slashes = False  # a model's id may hold any, and nothing is redirected
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, the base class has not
-
-    _add_state(app, instance)
-    _add_models(app, instance)
-    _add_openapi(app)
-    _add_errors(app)
-    return app
-
-
-def _add_state(app: QuartTrio, instance: Instance) -> None:
-    @app.get("/")
-    async def root() -> dict[str, str]:
-        return {"name": "continuum", "version": VERSION, "docs": _DOCS}
-
-    @app.get("/health")
-    @app.get("/healthz")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "version": VERSION}
-
-    @app.get("/ready")
-    async def ready() -> tuple[dict[str, str], int]:
-        if instance.draining:
-            return {"status": "draining"}, 503
-        return ({"status": "ready"}, 200) if instance.usable else ({"status": "no_backend"}, 503)
-
-
-def _add_models(app: QuartTrio, instance: Instance) -> None:
-    @app.get("/v1/models")
-    async def models() -> dict[str, object]:
-        return {"object": "list", "data": [_shown(model) for model in instance.models(_caller())]}
-
-    @app.get("/v1/models/<path:name>")
-    async def model(name: str) -> dict[str, object]:
-        for info in instance.models(_caller()):
-            if info.id == name:
-                return _shown(info)
-        raise ModelNotFound(f"The model '{name}' does not exist or no backend serves it", param="model")
-
-
-def _add_openapi(app: QuartTrio) -> None:
-    @app.get("/openapi.json")
-    async def openapi() -> dict[str, object]:
-        prefix = mounted_at(cast("HTTPScope", request.scope))
-        return {**document(), "servers": [{"url": prefix}]} if prefix else document()
-
-
-def _add_errors(app: QuartTrio) -> None:
-    @app.errorhandler(HTTPException)
-    async def refused(fault: HTTPException) -> Response:
-        kind, words = _REFUSALS.get(fault.code or 0, (InternalError, "the request failed"))
-        methods = getattr(fault, "valid_methods", None)
-        return _error(kind(words, details={"allow": ", ".join(sorted(methods))} if methods else None))
-
-    @app.errorhandler(ContinuumError)
-    async def failed(fault: ContinuumError) -> Response:
-        return _error(fault)
-
-
-def _caller() -> Principal:
-    principal = cast("Mapping[str, object]", request.scope).get(_PRINCIPAL)
+def principal_of(scope: HTTPScope) -> Principal:
+    """Whom a page answers."""
+    principal = cast("Mapping[str, object]", scope).get(_PRINCIPAL)
     assert isinstance(principal, Principal), "every page is reached through with_principal"  # noqa: S101 - our own slip
     return principal
-
-
-def _shown(model: ModelInfo) -> dict[str, object]:
-    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
-
-
-_REFUSALS: dict[int, tuple[type[ContinuumError], str]] = {
-    404: (NotFound, "there is nothing at this path"),
-    405: (MethodNotAllowed, "this path does not take this method"),
-}
-
-
-def _error(error: ContinuumError) -> Response:
-    body = DIALECTS["openai_chat"].write_error(error)
-    headers = {name.decode(): value.decode() for name, value in headers_of(error)}
-    return Response(body, status_of(error), headers)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
 import trio
+
+from continuum.backends.transport import Http1Transport, Origin
+from continuum.errors import ConnectFailed, UpstreamProtocolError, UpstreamTimeout
 
 __all__ = ["free_port", "occupied", "until_ready"]
 
 _PROBE_TIMEOUT: Final = 5.0
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
+_HEADERS: Final = [(b"connection", b"close")]
 _HOST: Final = "127.0.0.1"
 
 
@@ -45,20 +49,26 @@ async def occupied(url: str) -> bool:
 async def until_ready(url: str, path: str, note: Callable[[str], None]) -> None:
     """Return once GET `path` is answered 2xx; `note` hears how the last probe went when it was not."""
     pause = _FIRST_PAUSE
-    # A certificate cannot be judged on loopback, and a proxy must not answer for the server.
-    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=_PROBE_TIMEOUT) as client:  # noqa: S501
-        while True:
+    origin, prefix = Origin.of(url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # a certificate cannot be judged on loopback
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # A connection per probe: a server that is still loading may well drop the ones it has.
+    transport = Http1Transport(context, keepalive=0, idle=_PROBE_TIMEOUT, connect_timeout=_PROBE_TIMEOUT)
+    while True:
+        said = "it does not answer"
+        with trio.move_on_after(_PROBE_TIMEOUT):
             try:
-                # A connection per probe: a server that is still loading may well drop the ones it has.
-                async with client.stream("GET", url + path, headers={"connection": "close"}) as response:
-                    if response.is_success:
-                        return
-                    note(f"it answers {response.status_code}")
-            except httpx.ConnectError:
-                note("it does not listen")
-            except httpx.TimeoutException:
-                note("it does not answer")
-            except httpx.HTTPError:
-                note("it does not speak HTTP")
-            await trio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+                answer = await transport.send(origin, "GET", prefix + path, _HEADERS, b"")
+                await answer.aclose()
+                if 200 <= answer.status < 300:
+                    return
+                said = f"it answers {answer.status}"
+            except ConnectFailed:
+                said = "it does not listen"
+            except UpstreamProtocolError:
+                said = "it does not speak HTTP"
+            except UpstreamTimeout:
+                pass
+        note(said)
+        await trio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)

@@ -54,7 +54,9 @@ _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 class Shared:
-    """What the connections of one listener have in common. http2: takes over one whose client wants that."""
+    """What the connections of one listener have in common. http2: takes over one whose client wants that;
+    None without TLS.
+    """
 
     __slots__ = ("app", "header_timeout", "http2", "keep_alive_timeout", "tls", "watch")
 
@@ -64,7 +66,7 @@ class Shared:
         server: Server,
         watch: Watch,
         tls: ssl.SSLContext | None,
-        http2: Callable[[Connection, bytes], Awaitable[None]],
+        http2: Callable[[Connection, bytes], Awaitable[None]] | None,
     ) -> None:
         self.app = app
         self.header_timeout = server.header_timeout
@@ -163,7 +165,7 @@ class Connection:
         wire, shared = self.wire, self._shared
         if isinstance(wire, TlsWire):
             await self._shake_hands(wire)
-            if wire.protocol == "h2":
+            if shared.http2 is not None and wire.protocol == "h2":
                 await shared.http2(self, b"")
                 return
         self.due = trio.current_time() + shared.keep_alive_timeout
@@ -213,8 +215,8 @@ class Connection:
             if not data:
                 return None
             if fresh:
-                if self._shared.tls is not None and data.startswith(_PREFACE):
-                    await self._shared.http2(self, data)
+                if (http2 := self._shared.http2) is not None and data.startswith(_PREFACE):
+                    await http2(self, data)
                     return None
                 self.due = trio.current_time() + self._shared.header_timeout
             reader.feed(data)

@@ -9,6 +9,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from itertools import count
 from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, cast
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from continuum.http.edge.connection import Connection, Shared
-from continuum.http.edge.http2 import Http2
 from continuum.http.edge.watch import Watch
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from continuum.config import Server
     from continuum.http.app import App
+    from continuum.http.edge.http2 import Http2
     from continuum.http.sockets import Listener
 
 __all__ = ["serve"]
@@ -45,6 +46,9 @@ _MAX_TICK = 0.5
 _MIN_TICK = 0.05
 """Seconds between two looks at what is overdue: a quarter of the shortest patience, within these."""
 
+_HTTP2 = "continuum.http.edge.http2"
+"""Imported where it is spoken: beside TLS. hypercorn costs a tenth of the start."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -64,8 +68,13 @@ async def serve(
     """
     shortest = min(server.header_timeout, server.keep_alive_timeout)
     watch = Watch(min(_MAX_TICK, max(_MIN_TICK, shortest / 4)))
-    http2 = Http2(app, server)
-    doors = [(each.socket, Shared(app, server, watch, each.tls, http2.serve)) for each in listeners]
+    http2: Http2 | None = None
+    if any(each.tls is not None for each in listeners):
+        http2 = import_module(_HTTP2).Http2(app, server)
+    doors = [
+        (each.socket, Shared(app, server, watch, each.tls, http2.serve if http2 is not None and each.tls else None))
+        for each in listeners
+    ]
     draining = trio.Event()
     with _open_signals() as signals:
         async with trio.open_nursery() as nursery:
@@ -87,7 +96,8 @@ async def serve(
                 for listening, _ in doors:
                     listening.close()
                 watch.drain()
-                await http2.drain()
+                if http2 is not None:
+                    await http2.drain()
                 nursery.start_soon(_end_in_time, app, watch, server.shutdown_grace)
             nursery.cancel_scope.cancel()
     _log.info("stopped")
