@@ -1,112 +1,25 @@
-"""acpx, the headless ACP client, as users run it: in front of the real process and a scripted model. Every message
-passes a tap that holds it to the schemas.
+"""acpx, the headless ACP client, at each point of the protocol. Cancelling is in test_acpx_cancelling.py.
 
-What it cannot express: a version of its own, an option that was not offered, and two sessions in one agent: each of
-its sessions has an agent process of its own, and queues prompts by itself.
+Its sessions have an agent process each, and queue prompts by themselves, so two sessions in one agent are beyond it.
+So are a version of its own (a constant of its SDK) and an option that was not offered (it chooses among those): there
+the tap puts the one text in the place of the other, and all else is acpx's own. It prefers session/resume; a tap that
+takes that ability out of the agent's greeting makes it one of the clients that load.
 """
 
 import json
-import os
-import shlex
-import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import acp_tap
 import mcp_server
 import pytest
 import trio
-from acp_schema import hold_tapped
-from stdio_agent import backend, open_agent, until, write_config
-from wishes import Wishes
-
-from continuum.testing.upstream import Upstream, open_upstream
-
-CLI = Path(__file__).resolve().parent / "node_modules/acpx/dist/cli.js"
-ANSWER = "Every word of this answer is made up."
-SECONDS = 50
-DENIED = 5  # its exit code where permission was denied
+from acp_tap import Changes
+from acpx import ANSWER, DENIED, SENT, ended, lines, open_acpx, wish
+from stdio_agent import backend, open_agent, until
 
 pytestmark = pytest.mark.node
-
-
-@dataclass
-class Acpx:
-    """The command line in a folder of its own, with an agent."""
-
-    node: str
-    agent: Sequence[str]
-    folder: Path
-    wishes: Wishes
-    upstream: Upstream
-
-    def command(self, *arguments: str) -> list[str]:
-        return [self.node, str(CLI), "--agent", shlex.join(self.agent), "--ttl", "1", *arguments]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        path = f"{Path(self.node).parent}:{os.environ['PATH']}"
-        return {**os.environ, "HOME": str(self.folder), "PATH": path}
-
-    async def run(self, *arguments: str, code: int = 0) -> str:
-        """What it prints; it must end with this code."""
-        done = await trio.run_process(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment,
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-        )
-        assert done.returncode == code, (done.stdout + done.stderr).decode()
-        return done.stdout.decode().strip()
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL
-        )
-
-    @property
-    def runs(self) -> list[Path]:
-        """Of each agent so far, what it said; the name is its process id."""
-        return list(self.tapped.glob("*.received"))
-
-    def messages(self, method: str) -> list[dict[str, Any]]:
-        """What the agents sent by that method so far."""
-        lines = [line for file in self.runs for line in file.read_bytes().splitlines()]
-        return [message for message in map(json.loads, lines) if message.get("method") == method]
-
-    @property
-    def tapped(self) -> Path:
-        return self.folder / "tapped"
-
-
-@asynccontextmanager
-async def open_acpx(node: str, command: str, folder: Path) -> AsyncGenerator[Acpx]:
-    wishes = Wishes()
-    async with open_upstream(wishes) as upstream:
-        wishes.told_by(upstream)
-        config = write_config(folder, [backend(upstream.url)])
-        agent = acp_tap.command(folder / "tapped", command, "--config", str(config))
-        acpx = Acpx(node, agent, folder, wishes, upstream)
-        with trio.fail_after(SECONDS):
-            yield acpx
-            for run in acpx.runs:
-                await ended(run)
-        assert hold_tapped(acpx.tapped) > 0
-
-
-async def ended(run: Path) -> None:
-    """Wait until an agent is gone."""
-    await until(lambda: not Path(f"/proc/{run.stem}").exists())
-
-
-def wish(*calls: tuple[str, dict[str, Any]]) -> str:
-    return f"do {json.dumps(calls)}"
 
 
 async def test_a_prompt_is_streamed(node: str, continuum_command: str, tmp_path: Path) -> None:
@@ -114,21 +27,55 @@ async def test_a_prompt_is_streamed(node: str, continuum_command: str, tmp_path:
         printed = await acpx.run("--format", "json", "exec", "hello")
         messages = [json.loads(line) for line in printed.splitlines()]
         assert messages[-1]["result"]["stopReason"] == "end_turn"
-        updates = [message["params"]["update"] for message in acpx.messages("session/update")]
-        chunks = [each for each in updates if each["sessionUpdate"] == "agent_message_chunk"]
+        chunks = acpx.updates("agent_message_chunk")
         assert len(chunks) > 1
         assert "".join(chunk["content"]["text"] for chunk in chunks) == ANSWER
 
 
-@pytest.mark.parametrize("answer", ["approve", "deny"])
-async def test_permission(answer: str, node: str, continuum_command: str, tmp_path: Path) -> None:
+async def test_an_unknown_version_is_answered_with_ours(node: str, continuum_command: str, tmp_path: Path) -> None:
+    newer = {'"protocolVersion":1': '"protocolVersion":99'}
+    async with open_acpx(node, continuum_command, tmp_path, to_agent=newer) as acpx:
+        assert await acpx.run("--format", "quiet", "exec", "hello") == ANSWER
+        ((hello, *_),) = map(lines, acpx.runs)
+        (asked,) = acpx.messages("initialize", SENT)
+        assert (asked["params"]["protocolVersion"], hello["result"]["protocolVersion"]) == (99, 1)
+
+
+class Choice(NamedTuple):
+    """What the agent is answered, what makes acpx do so, and its exit code then. changes: the tap's."""
+
+    outcome: Mapping[str, str]
+    options: Sequence[str]
+    code: int = DENIED
+    changes: Changes | None = None
+
+
+def selected(option: str) -> dict[str, str]:
+    return {"outcome": "selected", "optionId": option}
+
+
+CHOICES: Mapping[str, Choice] = {
+    "allowed": Choice(selected("allow_once"), ["--approve-all"], 0),
+    "rejected": Choice(selected("reject_once"), ["--deny-all"]),
+    "cancelled": Choice({"outcome": "cancelled"}, ["--non-interactive-permissions", "fail"]),
+    "unknown": Choice(selected("no such"), ["--approve-all"], 0, {'"optionId":"allow_once"': '"optionId":"no such"'}),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+async def test_permission(choice: str, node: str, continuum_command: str, tmp_path: Path) -> None:
+    outcome, options, code, changes = CHOICES[choice]
     (tmp_path / "a.txt").write_text("x")
-    async with open_acpx(node, continuum_command, tmp_path) as acpx:
-        arguments = (f"--{answer}-all", "--format", "quiet", "exec", wish(("delete_file", {"path": "a.txt"})))
-        allowed = answer == "approve"
-        said = await acpx.run(*arguments, code=0 if allowed else DENIED)
-        assert ("Deleted" if allowed else "the user does not allow it") in said
+    allowed = choice == "allowed"
+    async with open_acpx(node, continuum_command, tmp_path, to_agent=changes) as acpx:
+        await acpx.run(*options, "exec", wish(("delete_file", {"path": "a.txt"})), code=code)
         assert len(acpx.messages("session/request_permission")) == 1
+        (answer,) = (each["result"] for run in acpx.runs for each in lines(run.with_suffix(SENT)) if "result" in each)
+        assert answer["outcome"] == outcome
+        statuses = [call["status"] for kind in ("tool_call", "tool_call_update") for call in acpx.updates(kind)]
+        assert statuses == (["pending", "in_progress", "completed"] if allowed else ["pending", "failed"])
+        (told,) = (each["content"] for each in acpx.upstream.calls[-1].json["messages"] if each["role"] == "tool")
+        assert ("Deleted" in told) if allowed else (told == "Not done: the user does not allow it")
     assert (tmp_path / "a.txt").exists() is not allowed
 
 
@@ -181,10 +128,13 @@ async def test_two_sessions_at_once_and_a_prompt_that_waits_for_another(
         assert told == [("user", "slow"), ("assistant", "slow end"), ("user", "recall")]
 
 
+@pytest.mark.parametrize("method", ["session/resume", "session/load"])
 async def test_a_cancel_and_a_session_that_goes_on_in_another_process(
-    node: str, continuum_command: str, tmp_path: Path
+    method: str, node: str, continuum_command: str, tmp_path: Path
 ) -> None:
-    async with open_acpx(node, continuum_command, tmp_path) as acpx:
+    """Loading replays what was said, half an answer, too; resuming does not. Either way it is known."""
+    changes = {'"resume":{}': '"unknown":{}'} if method == "session/load" else None
+    async with open_acpx(node, continuum_command, tmp_path, to_client=changes) as acpx:
         await acpx.run("sessions", "new", "--name", "lasting")
         with acpx.start("prompt", "-s", "lasting", "half"):
             call = await acpx.upstream.next_call()
@@ -195,7 +145,13 @@ async def test_a_cancel_and_a_session_that_goes_on_in_another_process(
             await ended(run)
         said = await acpx.run("--format", "quiet", "prompt", "-s", "lasting", "recall")
         assert json.loads(said) == [["user", "half"], ["assistant", "half"], ["user", "recall"]]
-        assert set(acpx.runs) - before
+        (run,) = set(acpx.runs) - before
+        (ident,) = (each["id"] for each in lines(run.with_suffix(SENT)) if each.get("method") == method)
+        said_first = lines(run)[: [each.get("id") for each in lines(run)].index(ident)]
+        updates = [each["params"]["update"] for each in said_first if each.get("method") == "session/update"]
+        replayed = [(each["sessionUpdate"], each["content"]["text"]) for each in updates if "content" in each]
+        whole = [("user_message_chunk", "half"), ("agent_message_chunk", "half")]
+        assert replayed == (whole if method == "session/load" else [])
 
 
 async def test_a_client_that_dies_ends_the_turn_and_the_agent(
