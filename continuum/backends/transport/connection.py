@@ -48,7 +48,7 @@ class Connection:
 
         Raises StaleConnection when not one byte came back, UpstreamProtocolError.
         """
-        reader = self._reader = ResponseReader(bodyless=bodyless)
+        reader = self._reader = self._reader.following(bodyless=bodyless)
         try:
             try:
                 self._sent = self._wire.send(head, content)

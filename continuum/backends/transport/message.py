@@ -32,8 +32,8 @@ def write_head(origin: Origin, method: str, path: str, headers: Headers, length:
 
 
 class ResponseReader:
-    """One answer. started: some of it has come. has_head: status and headers are set. ended: all of it is here.
-    bodyless: it ends with its head, whatever that says (the request was HEAD).
+    """One answer, then perhaps the next of its connection. started: some of it has come. has_head: status and headers
+    are set. ended: all of it is here. bodyless: it ends with its head, whatever that says (the request was HEAD).
     """
 
     __slots__ = (
@@ -53,8 +53,20 @@ class ResponseReader:
 
     def __init__(self, *, bodyless: bool = False) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self._pieces: list[bytes] = []
         self._bodyless = bodyless
+        self._begin()
+
+    def following(self, *, bodyless: bool = False) -> ResponseReader:
+        """The reader of the same connection's next answer: this one again where it can be, since its parser costs more
+        to make than to use. Only while nothing has come, or where it is `reusable`.
+        """
+        if bodyless or self._bodyless:  # the parser waits for the body that a head promises
+            return ResponseReader(bodyless=bodyless)
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        self._pieces: list[bytes] = []
         self._unfruitful = 0
         self._framed = False
         self._surplus = False
