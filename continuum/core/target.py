@@ -81,6 +81,10 @@ class Target:
                 await attempt.open()
             except UpstreamError as fault:
                 self._note(backend, fault)
+                if not fault.retryable:
+                    fault.details.update(tried(self._plan.model, self.failures))
+                    self.failures.clear()  # or it would hold itself: its traceback has this frame
+                    raise
             else:
                 return attempt
         raise self._refusal()
@@ -141,7 +145,7 @@ class Target:
         return Next(self._had[backend], self._asked[backend], backend.config.retry_override)
 
     def _note(self, backend: Backend, fault: UpstreamError) -> None:
-        """An attempt has failed. Raises where that is the end."""
+        """An attempt has failed."""
         # Not the message: a backend that rejects a request may quote the prompt.
         _log.warning("%s attempt at %s failed: %s", self._call.request_id, backend.name, type(fault).__name__)
         self._ticket.leave_backend()
@@ -150,9 +154,6 @@ class Target:
         self._had[backend] = self._had.get(backend, 0) + 1
         if not isinstance(fault, (UpstreamDenied, UpstreamThrottled)):  # with another key it is as good as new
             self._asked[backend] = fault.retry_after
-        if not fault.retryable:
-            fault.details.update(tried(self._plan.model, self.failures))
-            raise fault
 
     def _refusal(self) -> ContinuumError:
         members, operation = self._plan.group.members, self._call.operation

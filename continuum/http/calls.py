@@ -62,7 +62,10 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     if failure is None:
         return
     if not exchange.status:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame, and that the call: no body waits for the cycle to be found
     await exchange.write(server_sent(dialect.write_error(failure)), more=False)
 
 
