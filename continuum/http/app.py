@@ -105,7 +105,7 @@ class App:
     async def _answer(self, exchange: Exchange, row: CallRow | None, send: ASGISendCallable) -> None:
         """Judge the head, let the caller in, and answer: in this order, before any of the body is read."""
         scope = exchange.scope
-        self._head.check(scope, exchange.headers.get(b"host", b""))
+        self._head.check(scope, exchange.headers.get(b"host", b""), measured=exchange.direct is not None)
         cors = self._cors()
         if cors is not None:
             exchange.granted = cors.answer(scope["path"], exchange.headers)

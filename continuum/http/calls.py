@@ -33,7 +33,8 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
     server = instance.config.server
     _check_media_type(exchange)
     body = await exchange.body(server.max_request_body, server.body_timeout)
-    routing = instance.config.routing
+    config = instance.config
+    routing = config.routing
     call = Call.of_body(
         operation,
         dialect,
@@ -45,7 +46,7 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         timeout=_timeout(exchange),
     )
     if call.stream:
-        exchange.hold_head(_SSE, instance.config.timeouts.of(call.model).streaming.hold_head)
+        exchange.hold_head(_SSE, config.timeouts.of(call.model).streaming.hold_head)
     failure: ContinuumError | None = None
     if exchange.direct is not None:
         with trio.CancelScope() as scope:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
-import secrets
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from continuum.dialects import Dialect
     from continuum.errors import ContinuumError
 
-__all__ = ["ClientLeft", "Exchange", "Headers"]
+__all__ = ["ClientLeft", "Exchange", "Headers", "made_id"]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -90,7 +90,7 @@ class Exchange:
         self.direct: Direct | None = known.get("continuum.connection")
         self.headers: Mapping[bytes, bytes] = known.get("continuum.headers") or dict(scope["headers"])
         asked = self.headers.get(b"x-request-id", b"")
-        self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else f"req_{secrets.token_hex(12)}"
+        self.request_id = asked.decode() if _SANE_ID.fullmatch(asked) else made_id()
 
     def interrupt(self) -> None:
         """Cancel the call: the process cannot wait for it any longer."""
@@ -100,8 +100,10 @@ class Exchange:
 
     def first_of(self, names: Iterable[str]) -> str | None:
         """The value of the first of these headers that the request has, unless empty."""
-        values = (self.headers.get(name.lower().encode()) for name in names)
-        return next((value.decode("latin-1") for value in values if value), None)
+        for name in names:
+            if value := self.headers.get(name.lower().encode()):
+                return value.decode("latin-1")
+        return None
 
     async def body(self, limit: int, gap: float) -> bytes:
         """The whole body. Raises ContentTooLarge over `limit` bytes, RequestTimeout after `gap` seconds without any, or
@@ -116,9 +118,9 @@ class Exchange:
             piece, ended = self.direct.take()
             pieces.append(piece)
             size = len(piece)
-        began = trio.current_time()
+        by = math.inf if ended else trio.current_time() + gap
         while not ended:
-            piece, ended = await self._next(gap, began + gap + size / _SLOWEST)
+            piece, ended = await self._next(gap, by + size / _SLOWEST)
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
@@ -244,6 +246,11 @@ class Exchange:
                 output_tokens=usage.output_tokens if usage is not None else None,
             ),
         )
+
+
+def made_id() -> str:
+    """A name for a request that has none."""
+    return f"req_{os.urandom(12).hex()}"
 
 
 def _too_large(limit: int) -> ContentTooLarge:

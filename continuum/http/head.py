@@ -41,13 +41,10 @@ class HeadCheck:
         self._local = all(address.loopback for address in parse_bind(server.bind_address))
         self._is_own = lru_cache(maxsize=256)(is_loopback_host)
 
-    def check(self, scope: HTTPScope, host: bytes) -> None:
-        """Raises TargetTooLong, HeadTooLarge or HostNotAllowed."""
-        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
-            raise TargetTooLong(f"the request's target is over {MAX_TARGET} bytes")
-        fields = list(scope["headers"])
-        if len(fields) > MAX_FIELDS or sum(map(len, chain.from_iterable(fields))) > MAX_HEAD:
-            raise HeadTooLarge(f"the request's head is over {MAX_FIELDS} fields or {MAX_HEAD} bytes")
+    def check(self, scope: HTTPScope, host: bytes, *, measured: bool = False) -> None:
+        """Raises TargetTooLong, HeadTooLarge or HostNotAllowed. measured: our own edge has held it to these sizes."""
+        if not measured:
+            _measure(scope)
         if not self._allows(scope, host):
             raise HostNotAllowed("this host name is not answered here (server.allowed_hosts)")
 
@@ -58,6 +55,14 @@ class HeadCheck:
             return self._named(host)
         near = on_loopback(scope)
         return not (self._local if near is None else near) or self._is_own(host)
+
+
+def _measure(scope: HTTPScope) -> None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
+        raise TargetTooLong(f"the request's target is over {MAX_TARGET} bytes")
+    fields = list(scope["headers"])
+    if len(fields) > MAX_FIELDS or sum(map(len, chain.from_iterable(fields))) > MAX_HEAD:
+        raise HeadTooLarge(f"the request's head is over {MAX_FIELDS} fields or {MAX_HEAD} bytes")
 
 
 def _among(patterns: Iterable[str]) -> Callable[[bytes], bool] | None:

@@ -178,7 +178,7 @@ def open_envelope(body: bytes, *, subject: Subject = _MESSAGES, default_model: s
     if _deeper_than(body, MAX_DEPTH):
         raise _too_deep()
     for name, raw in fields.items():
-        if bytes(memoryview(raw)[:1]) in _NUMBERS and len(memoryview(raw)) > MAX_DIGITS:
+        if len(memoryview(raw)) > MAX_DIGITS and bytes(memoryview(raw)[:1]) in _NUMBERS:
             raise InvalidRequest(f"'{name}' is not a number that anything can hold", code="invalid_value", param=name)
     _check_subject(subject, fields.get(subject.name))
     return Envelope(body, fields, default_model, streams=subject.streams)

@@ -44,14 +44,13 @@ class AnswerWriter:
         """Take the head; it leaves with the body's first bytes. Raises InternalError for one that cannot be written."""
         self.started = True
         self.status = status
-        lines = [_LINES[status]]
-        for name, value in headers:
-            lines.append(b"%b: %b\r\n" % (name, value))
-            if name == b"content-length":
-                self._sized = True
-            elif name == b"connection" and value == b"close":
-                lines.pop()
-                self.keep_alive = False
+        fields = list(headers)
+        named = dict(fields)
+        self._sized = b"content-length" in named
+        if named.get(b"connection") == b"close":
+            fields.remove((b"connection", b"close"))  # said once, at the end
+            self.keep_alive = False
+        lines = [_LINES[status], *[b"%b: %b\r\n" % field for field in fields]]
         head = b"".join(lines)
         if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
             raise InternalError("a header of the answer holds a line break")

@@ -6,7 +6,6 @@ A client that hangs up cancels what is done for it. Nothing here waits longer th
 from __future__ import annotations
 
 import logging
-import secrets
 from contextlib import suppress
 from math import inf
 from socket import SHUT_WR
@@ -21,6 +20,7 @@ from continuum.errors import CallerError, RequestTimeout
 from continuum.http.edge.answer import CONTINUE, AnswerWriter
 from continuum.http.edge.request import RequestReader
 from continuum.http.errors import headers_of, status_of
+from continuum.http.exchange import made_id
 
 if TYPE_CHECKING:
     import socket
@@ -209,17 +209,19 @@ class Connection:
         reader = self._reader
         if reader.begun:
             await trio.lowlevel.checkpoint()  # a client that sends many at once must not keep everybody waiting
-        while (request := reader.head()) is None:
+        request = reader.head() if reader.begun else None
+        while request is None:
             fresh = not reader.begun
             data = await self.received()
             if not data:
                 return None
-            if fresh:
-                if (http2 := self._shared.http2) is not None and data.startswith(_PREFACE):
-                    await http2(self, data)
-                    return None
-                self.due = trio.current_time() + self._shared.header_timeout
+            if fresh and (http2 := self._shared.http2) is not None and data.startswith(_PREFACE):
+                await http2(self, data)
+                return None
             reader.feed(data)
+            request = reader.head()
+            if fresh and request is None:
+                self.due = trio.current_time() + self._shared.header_timeout
         self.idle = False
         self.due = inf
         return request
@@ -380,7 +382,7 @@ class Connection:
         status = status_of(fault)
         _log.debug("a request was refused before it was one: %s %s", status, fault.message)
         answer = AnswerWriter(keep_alive=False)
-        identity = [(b"server", b"continuum"), (b"x-request-id", f"req_{secrets.token_hex(12)}".encode())]
+        identity = [(b"server", b"continuum"), (b"x-request-id", made_id().encode())]
         answer.start(status, [*headers_of(fault), *identity])
         try:
             self.wire.send(answer.body(body, more=False))

@@ -154,8 +154,15 @@ def _read_line(line: bytes) -> tuple[str, bytes, int]:
     return method.decode(), target, int(minor)
 
 
+def _times(request: Request, name: bytes) -> int:
+    """How often a field comes. Nearly always no field comes twice."""
+    if len(request.headers) == len(request.fields):
+        return int(name in request.headers)
+    return sum(each == name for each, _ in request.fields)
+
+
 def _judge_host(request: Request) -> None:
-    count = sum(name == b"host" for name, _ in request.fields)
+    count = _times(request, b"host")
     if count != 1 and (count or request.minor):
         raise InvalidRequest("a request names its host once")
     if not _HOST.fullmatch(request.headers.get(b"host", b"")):
@@ -169,7 +176,7 @@ def _framed(request: Request) -> PlainBody | ChunkedBody | None:
     if not coded and not sized:
         return None
     name = b"transfer-encoding" if coded else b"content-length"
-    if (coded and sized) or sum(each == name for each, _ in request.fields) != 1:
+    if (coded and sized) or _times(request, name) != 1:
         raise InvalidRequest("the request says more than once how long its body is")
     value = headers[name]
     if sized:
