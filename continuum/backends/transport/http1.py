@@ -58,16 +58,16 @@ class Http1Transport:
             if connection is not None:
                 try:
                     reader = await connection.exchange(head, content, bodyless=bodyless)
-                    return Answer(self, origin, connection, reader)
+                    return Answer(self, places, connection, reader)
                 except StaleConnection:  # the server gave it up between two requests: its right
                     connection.close()
             connection = Connection(await dial(origin, self._context, self._connect_timeout))
             reader = await connection.exchange(head, content, bodyless=bodyless)
-            return Answer(self, origin, connection, reader)
+            return Answer(self, places, connection, reader)
         except BaseException as fault:
             if connection is not None:
                 connection.close()
-            self._leave(origin)
+            places.leave()
             if isinstance(fault, StaleConnection):
                 raise UpstreamProtocolError(fault.message) from None
             raise
@@ -98,31 +98,25 @@ class Http1Transport:
             places.close_idle(math.inf)
         await trio.lowlevel.checkpoint()
 
-    def put_back(self, origin: Origin, connection: Connection) -> None:
+    def put_back(self, places: Places, connection: Connection) -> None:
         """Take a connection back from an answer that is done with it."""
         if self._closed or not connection.reusable:
             connection.close()
-            self._leave(origin)
+            places.leave()
         else:
-            self._origins[origin].put_back(connection)
-
-    def _leave(self, origin: Origin) -> None:
-        places = self._origins[origin]
-        places.leave()
-        if places.empty:
-            del self._origins[origin]
+            places.put_back(connection)
 
 
 class Answer:
     """Satisfies `port.Incoming`."""
 
-    __slots__ = ("_connection", "_origin", "_transport", "headers", "status")
+    __slots__ = ("_connection", "_places", "_transport", "headers", "status")
 
     def __init__(
-        self, transport: Http1Transport, origin: Origin, connection: Connection, reader: ResponseReader
+        self, transport: Http1Transport, places: Places, connection: Connection, reader: ResponseReader
     ) -> None:
         self._transport = transport
-        self._origin = origin
+        self._places = places
         self._connection: Connection | None = connection
         self.status = reader.status
         self.headers: Mapping[str, str] = reader.headers
@@ -135,4 +129,4 @@ class Answer:
         """Give the connection back, or close it where the answer has not ended. Does not wait."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._transport.put_back(self._origin, connection)
+            self._transport.put_back(self._places, connection)
