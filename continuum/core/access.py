@@ -106,7 +106,7 @@ class Access:
 
     def identify(self, credential: bytes | None) -> Principal:
         """Whose credential this is. Raises Unauthenticated, always in the same words."""
-        if credential is not None:
+        if credential is not None and (self._by_digest or self.made):
             digest = sha256(credential).digest()
             key = self._by_digest.get(digest) or self.made.get(digest)
             if key is not None and hmac.compare_digest(key.digest, digest):
