@@ -24,21 +24,15 @@ _OTHERS: Final = "(others)"
 
 @dataclass(slots=True)
 class Spread:
-    """Times, kept as how many fell near which."""
+    """Times, kept as how many fell near which: near, by bucket."""
 
-    count: int = 0
-    _near: Counter[int] = field(default_factory=Counter[int])
-
-    def add(self, place: int) -> None:
-        """Count one. place: in which bucket it falls."""
-        self.count += 1
-        self._near[place] += 1
+    near: Counter[int] = field(default_factory=Counter[int])
 
     def percentile(self, share: float) -> float | None:
         """Seconds that this share took at most; None where there is nothing."""
-        left = math.ceil(share * self.count)
-        for place in sorted(self._near):
-            left -= self._near[place]
+        left = math.ceil(share * self.near.total())
+        for place in sorted(self.near):
+            left -= self.near[place]
             if left <= 0:
                 return _LEAST * math.exp(place * _STEP)
         return None
@@ -89,9 +83,9 @@ class Statistics:
         for series in (self.totals, *(_series(known, name) for known, name in names if name is not None)):
             series.requests += 1
             series.errors += ending.error is not None
-            series.latency.add(latency)
+            series.latency.near[latency] += 1
             if ttft is not None:
-                series.ttft.add(ttft)
+                series.ttft.near[ttft] += 1
             if ending.usage is not None:
                 series.spend(ending.usage, cost)
 
