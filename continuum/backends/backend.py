@@ -219,12 +219,11 @@ class Backend:
             self.availability.changed()
         return ticket
 
-    def record(self, outcome: Outcome) -> None:
-        """Take notice of how an attempt ended."""
+    def record(self, outcome: Outcome, now: float) -> None:
+        """Take notice of how an attempt has ended now."""
         if self._unused is not None and not self.in_flight:
             self._unused.set()
             self._unused = None
-        now = trio.current_time()
         self._latency.record(outcome, now)
         self.tally.record(outcome)
         self._meter.count(ATTEMPTS, self.name, outcome.result)

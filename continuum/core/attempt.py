@@ -78,7 +78,7 @@ class Attempt:
 
     async def open(self) -> None:
         """Send and wait for the first content event, or for the whole answer. Raises UpstreamError, closed."""
-        backend, patience = self.backend, self._patience
+        backend, asked_at = self.backend, self._began
         backend.in_flight += 1
         backend.cutters.add(self.cut)
         if backend.is_cut:
@@ -86,9 +86,13 @@ class Attempt:
         self._ticket = backend.breaker.begin()
         self._open = True
         try:
-            self._base = await self._acquire() if backend.managed is not None else await backend.acquire()
+            if backend.managed is None:
+                self._base = await backend.acquire()
+            else:
+                self._base = await self._acquire()
+                asked_at = trio.current_time()
             self._server_held = True
-            await self._answered(patience)
+            await self._answered(asked_at)
             self._ticket = backend.answering(self._ticket)
         except UpstreamError as fault:
             self._withhold(fault)
@@ -127,6 +131,7 @@ class Attempt:
             self.backend.cutters.discard(self.cut)
             if self._server_held:
                 self.backend.release()
+            now = trio.current_time()
             self.backend.record(
                 Outcome(
                     self.backend.name,
@@ -134,21 +139,24 @@ class Attempt:
                     error=error,
                     cancelled=self.abandoned,
                     first_content=self._first_content,
-                    total=trio.current_time() - self._began,
+                    total=now - self._began,
                     usage=self.usage,
                     key=self._key,
                     ticket=self._ticket,
-                )
+                ),
+                now,
             )
 
-    async def _answered(self, patience: Patience) -> None:
-        """Wait for the first content, or for the whole answer: one scope, whose deadline moves on with it."""
-        late = "the backend did not begin to answer in time"
-        with trio.move_on_at(patience.first_byte_by(trio.current_time())) as scope:
+    async def _answered(self, asked_at: float) -> None:
+        """Wait for the first content, or for the whole answer: one scope, whose deadline moves on with it. asked_at:
+        when the server was there to be asked.
+        """
+        patience, late = self._patience, "the backend did not begin to answer in time"
+        with trio.CancelScope(deadline=patience.first_byte_by(asked_at)) as scope:
             self._wait = scope
             if self._cut is not None:
                 raise self._cut
-            await self._begin()
+            await self._begin(asked_at)
             self._first_content = trio.current_time() - self._began
             if self._call.stream:
                 return
@@ -198,14 +206,14 @@ class Attempt:
         self._patience.extend(trio.current_time() - self._began)
         return base
 
-    async def _begin(self) -> None:
+    async def _begin(self, now: float) -> None:
         call, provider, dialect = self._call, self._provider, self._dialect
         streamed = call.stream or (provider.always_stream and dialect.streams)
         body = call.render(dialect, model=self._upstream_model, stream=streamed, prompt=self._prompt)
         path = provider.target(provider.paths[call.operation], self._upstream_model, self.backend.config)
         if call.record is not None:
             call.record.asked(self.backend.name, body)
-        self._key = self.backend.keys.take(trio.current_time())
+        self._key = self.backend.keys.take(now)
         self._response = response = await self.backend.send(self._base, path, body, self._key)
         if response.status != 200:
             error = dialect.read_error(await response.read_some(_MAX_ERROR_BODY))

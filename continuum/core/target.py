@@ -39,6 +39,9 @@ __all__ = ["Target"]
 
 _log = logging.getLogger("continuum.core")
 
+_NEW = Next()
+"""An attempt at a backend that this call has not asked before."""
+
 TRIAL_PAUSE = 1.0
 """Seconds after which a caller may come back while every backend is on trial already."""
 
@@ -141,7 +144,7 @@ class Target:
 
     def _following(self, backend: Backend) -> Next:
         if backend not in self._asked:
-            return Next()
+            return _NEW
         return Next(self._had[backend], self._asked[backend], backend.config.retry_override)
 
     def _note(self, backend: Backend, fault: UpstreamError) -> None:
