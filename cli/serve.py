@@ -34,7 +34,10 @@ def _say(line: str) -> None:
 
 
 def serve_http(options: Options) -> None:
-    """Serve until a signal comes. Raises ConfigError, or LocalModelError where the embedded model cannot run."""
+    """Serve until a signal comes. Raises ConfigError, or LocalModelError where the embedded model cannot run.
+
+    Called without the garbage collector, which works once there is something to serve.
+    """
     setup = set_up_with_logging(options, keep=True)
     for line in table(setup.discovery):
         click.echo(line, err=True)
@@ -62,6 +65,8 @@ async def _serve(setup: Setup, listeners: list[Listener]) -> None:
             for listener in listeners:
                 _say(f"listening on {listener.url}")
             _say_try(listeners[0].url, instance)
+            gc.freeze()  # nor is it looked through later
+            gc.enable()
 
         app = App(instance)
         await instance.have_admin_token()

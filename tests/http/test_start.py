@@ -1,11 +1,13 @@
 """What a start loads: its time and the process's memory are mostly packages that not every router needs."""
 
 import re
+import signal
 from pathlib import Path
 
 import httpx
 import pytest
 import trio
+import yaml
 from chat import ask, asked, client_of
 from serving import Router, backend, config, open_router
 
@@ -66,3 +68,22 @@ async def test_probes_may_come_with_options(tmp_path: Path, path: str) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
     assert refused.status_code == 405
     assert answer.headers["allow"] == refused.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+COLLECTING = """
+import atexit, gc
+from continuum.cli.main import main
+atexit.register(lambda: print("collecting:", gc.isenabled(), "frozen:", gc.get_freeze_count() > 0))
+main()
+"""
+
+
+def test_the_garbage_collector_rests_during_the_start_and_works_afterwards(tmp_path: Path) -> None:
+    file = tmp_path / "continuum.yaml"
+    file.write_text(yaml.safe_dump(config()), encoding="utf-8")
+    with Router(["-c", COLLECTING, "--mode", "http", "--config", str(file)], home=tmp_path) as router:
+        router.wait_until_listening()
+        router.wait_for_line("no model yet")
+        router.signal(signal.SIGTERM)
+        assert router.wait() == 0
+    assert router.stdout == "collecting: True frozen: True"
