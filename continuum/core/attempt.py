@@ -76,6 +76,11 @@ class Attempt:
         """What was used, as far as the backend has said."""
         return self._stream.usage if self._stream is not None else self._usage
 
+    @property
+    def whole(self) -> bool:
+        """Whether the backend has said all it has to say."""
+        return self.body is not None or self._unfolded or (self._stream is not None and self._stream.complete)
+
     async def open(self) -> None:
         """Send and wait for the first content event, or for the whole answer. Raises UpstreamError, closed."""
         backend, asked_at = self.backend, self._began
@@ -121,7 +126,7 @@ class Attempt:
         self._open = False
         if self._call.record is not None and self._response is not None and self._dialect.streams:
             self._call.record.answered(self.backend.name, self._said)
-        whole = self.body is not None or self._unfolded or (self._stream is not None and self._stream.complete)
+        whole = self.whole
         self.abandoned = error is None and not whole
         try:
             if self._response is not None:

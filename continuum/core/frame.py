@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from continuum.chat import Finished, Opaque, PartStarted, ReasoningDelta, TextDelta, ToolArgsDelta
 
 if TYPE_CHECKING:
@@ -15,14 +17,11 @@ CONTENT = (TextDelta, ReasoningDelta, ToolArgsDelta, PartStarted, Finished, Opaq
 """Events after which a call is committed to its backend. Started, usage and errors are not among them."""
 
 
-class Frame:
+class Frame(msgspec.Struct, gc=False):
     """raw: the payload in the backend's dialect, without the framing around it. events: parsed once, maybe none."""
 
-    __slots__ = ("events", "raw")
-
-    def __init__(self, raw: bytes, events: list[Event]) -> None:
-        self.raw = raw
-        self.events = events
+    raw: bytes
+    events: list[Event]
 
     def has_content(self) -> bool:
         """Whether passing it on commits the call."""

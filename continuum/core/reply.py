@@ -80,6 +80,11 @@ class Reply:
         return self._attempt.usage
 
     @property
+    def whole(self) -> bool:
+        """Whether nothing follows the frames that were given last."""
+        return self._attempt.whole
+
+    @property
     def standing(self) -> Standing | None:
         """Where the caller stands with its own limits, None without any."""
         return self._ticket.standing
@@ -93,7 +98,7 @@ class Reply:
                 self._broken = StreamBroken.code
                 raise StreamBroken(fault.message) from None
             self._passed_on += len(frames)
-            if not frames or self._show_usage:
+            if not frames or self._show_usage or self._attempt.usage is None:
                 return frames
             if shown := [frame for frame in frames if not _only_usage(frame)]:
                 return shown

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from continuum.errors import UpstreamProtocolError
 
@@ -12,10 +13,11 @@ __all__ = ["MAX_LINE", "SSEParser", "ServerSent", "all_server_sent", "server_sen
 MAX_LINE = 8 * 1024 * 1024
 """Bytes one event may hold before the stream counts as broken."""
 
+_TOO_LONG = "the backend sent an event that is too long"
 _BOM = b"\xef\xbb\xbf"
 
 
-class ServerSent(NamedTuple):
+class ServerSent(msgspec.Struct, frozen=True, gc=False):
     """One event: its data lines joined by a line feed, and its name ("" when none was given)."""
 
     data: bytes
@@ -37,6 +39,9 @@ class SSEParser:
 
     def feed(self, data: bytes) -> list[ServerSent]:
         """Take the next bytes; give the events they complete."""
+        pending = self._pieces or self._skip_lf or self._head is not None
+        if not pending and len(data) <= self._max_line and (payloads := _plain_events(data)) is not None:
+            return [ServerSent(payload) for payload in payloads if payload]
         if self._head is not None:
             data = self._strip_bom(data)
         if self._skip_lf and data:
@@ -51,19 +56,21 @@ class SSEParser:
         if b"\n\n" not in data and not (data[0] == 0x0A and self._last == b"\n"):
             self._keep(data)
             return []
-        blocks = (b"".join(self._pieces) + data).split(b"\n\n")
+        text = b"".join((*self._pieces, data)) if self._pieces else data
+        blocks = text.split(b"\n\n")
         rest = blocks.pop()
+        if len(text) > self._max_line and any(len(block) > self._max_line for block in blocks):
+            raise UpstreamProtocolError(_TOO_LONG)
         self._pieces, self._size, self._last = [], 0, b"\n"
         if rest:
             self._keep(rest)
-        return [event for block in blocks if (event := self._event(block)) is not None]
+        return [ServerSent(payload, name) for payload, name in map(_read, blocks) if payload]
 
     def close(self) -> list[ServerSent]:
         """The stream has ended: an event whose closing blank line never came still counts."""
-        block = b"".join(self._pieces)
+        payload, name = _read(b"".join(self._pieces))
         self._pieces, self._size = [], 0
-        event = self._event(block)
-        return [] if event is None else [event]
+        return [ServerSent(payload, name)] if payload else []
 
     def _keep(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -71,7 +78,7 @@ class SSEParser:
         self._last = data[-1:]
         if self._size > self._max_line:
             self._pieces.clear()  # a fault is remembered longer than its bytes should be
-            raise UpstreamProtocolError("the backend sent an event that is too long")
+            raise UpstreamProtocolError(_TOO_LONG)
 
     def _strip_bom(self, data: bytes) -> bytes:
         head = (self._head or b"") + data
@@ -81,18 +88,23 @@ class SSEParser:
         self._head = None
         return head.removeprefix(_BOM)
 
-    def _event(self, block: bytes) -> ServerSent | None:
-        if len(block) > self._max_line:
-            raise UpstreamProtocolError("the backend sent an event that is too long")
-        name, payload = "", b""
-        if block.startswith(b"data:") and b"\n" not in block:  # nearly all there are
-            payload = block[6:] if block[5:6] == b" " else block[5:]
-        else:
-            name, payload = _read_fields(block)
-        return ServerSent(payload, name) if payload else None
+
+def _plain_events(text: bytes) -> list[bytes] | None:
+    """The data of events that are whole and of one line each, as nearly all that come are; None for any other text."""
+    if not (text.startswith(b"data: ") and text.endswith(b"\n\n")) or b"\r" in text:
+        return None
+    payloads = text[6:-2].split(b"\n\ndata: ")
+    return payloads if text.count(b"\n") == 2 * len(payloads) else None
 
 
-def _read_fields(block: bytes) -> tuple[str, bytes]:
+def _read(block: bytes) -> tuple[bytes, str]:
+    """An event's data and its name."""
+    if block.startswith(b"data:") and b"\n" not in block:
+        return (block[6:] if block[5:6] == b" " else block[5:]), ""
+    return _read_fields(block)
+
+
+def _read_fields(block: bytes) -> tuple[bytes, str]:
     name, data = "", list[bytes]()
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
@@ -100,7 +112,7 @@ def _read_fields(block: bytes) -> tuple[str, bytes]:
             data.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.removeprefix(b" ").decode("utf-8", "replace")
-    return name, b"\n".join(data)
+    return b"\n".join(data), name
 
 
 def server_sent(data: bytes, name: str = "") -> bytes:

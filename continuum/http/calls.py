@@ -128,15 +128,18 @@ async def _write(exchange: Exchange, call: Call, reply: Reply) -> None:
         return
     writer = None if same else call.dialect.writer()
     await exchange.start(200, [*_SSE, *_routed_by(reply)])
+    whole = False
     try:
-        while frames := await reply.frames():
+        while not whole:
+            frames = await reply.frames()
+            whole = reply.whole
             if writer is None:
                 payloads = [frame.raw for frame in frames]
             else:
                 written = [writer.write(event) for frame in frames for event in frame.events]
                 payloads = [payload for payload in written if payload is not None]
-            await exchange.write(all_server_sent(payloads), more=True)
-        end = call.dialect.done
-    except StreamBroken as fault:
-        end = call.dialect.write_error(fault)  # in-band, and nothing after it: a cut answer never looks complete
-    await exchange.write(server_sent(end), more=False)
+            if whole:
+                payloads.append(call.dialect.done)
+            await exchange.write(all_server_sent(payloads), more=not whole)
+    except StreamBroken as fault:  # told in-band, and nothing after it: a cut answer never looks complete
+        await exchange.write(server_sent(call.dialect.write_error(fault)), more=False)

@@ -186,10 +186,11 @@ class Exchange:
             if self._held_head is not None:
                 self.beat_at = trio.current_time() + KEEP_ALIVE
             return
-        self.finished = True
         if self.direct is not None:
             await self._send({"type": "http.response.body", "body": body, "more_body": False})
+            self.finished = True
             return
+        self.finished = True
         # hypercorn reports the answer's end as a disconnect while it still restarts the connection's idle timer in
         # our task: cancelled there, the timer would be lost and the connection never closed.
         with trio.CancelScope(shield=True):

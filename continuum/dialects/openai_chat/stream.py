@@ -66,11 +66,11 @@ class StreamReader:
     def read(self, data: bytes) -> list[Event]:
         """The events of one chunk. Raises UpstreamProtocolError for what is not a JSON object."""
         try:
-            chunk = _decode(data)
+            chunk = decode_chunk(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UpstreamProtocolError("the backend sent an event that is not JSON") from None
-        if not isinstance(chunk, Chunk):
-            return unusual(chunk, NAME)
+            return _read_odd(data)
+        if (more := self._more_text(chunk)) is not None:
+            return [more]
         events: list[Event] = []
         if chunk.error is not None:
             return [Failed(read_stream_error(chunk.error))]
@@ -88,6 +88,23 @@ class StreamReader:
         if chunk.choices and not (events and type(events[-1]) in _SPEAKING) and not _speaks(events):
             events += _unknown_deltas(data)
         return events
+
+    def _more_text(self, chunk: Chunk) -> TextDelta | None:
+        """What nearly all chunks are: more of the text that is being written, and nothing else. None for any other."""
+        choices = chunk.choices
+        if not choices or len(choices) > 1:
+            return None
+        if chunk.usage is not None or chunk.error is not None or chunk.timings is not None:
+            return None
+        choice = choices[0]
+        state, delta = self._choices.get(choice.index), choice.delta
+        if state is None or state.kind != "text" or delta is None or type(delta.content) is not str:
+            return None
+        if not delta.content or choice.finish_reason or choice.logprobs is not None or delta.tool_calls:
+            return None
+        if delta.reasoning_content or delta.reasoning or delta.refusal:
+            return None
+        return TextDelta(delta.content, state.part, choice.index)
 
     def _read_choice(self, choice: ChunkChoice, events: list[Event]) -> None:
         number = choice.index
@@ -183,12 +200,13 @@ def _unknown_deltas(data: bytes) -> list[Event]:
     return found
 
 
-def _decode(data: bytes) -> Chunk | object:
+def _read_odd(data: bytes) -> list[Event]:
+    """What is no chunk as we know them. Raises UpstreamProtocolError for what is not a JSON object."""
     try:
-        return decode_chunk(data)
-    except msgspec.ValidationError:
         value: object = msgspec.json.decode(data)
-        return value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamProtocolError("the backend sent an event that is not JSON") from None
+    return unusual(value, NAME)
 
 
 def unusual(value: object, dialect: str) -> list[Event]:
