@@ -1,37 +1,34 @@
-"""Answers of the admin API, read as strictly as the contract words them."""
+"""The admin API's answers to httpx, held to the same rules as those to the plain client."""
 
 from collections.abc import Callable
 from typing import Any
 
+import admin_contract
 import httpx
 from in_process import Served
+from plain_client import Answer
 
 Open = Callable[..., tuple[Served, httpx.Client]]
 """Starts an application with a configuration; gives it and a client of its admin API."""
 
 
 def ok(response: httpx.Response) -> Any:
-    """The body of an answer that went well."""
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-request-id"]
-    return response.json()
+    """The body of a success."""
+    return admin_contract.ok(_plain(response))
 
 
 def refused(response: httpx.Response, status: int, code: str) -> Any:
     """The details of an error."""
-    body = response.json()
-    assert (response.status_code, body["error_code"]) == (status, code), response.text
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-request-id"]
-    assert set(body) == {"error_code", "message", "details"}
-    assert isinstance(body["details"], dict)
-    return body["details"]
+    return admin_contract.refused(_plain(response), status, code)
 
 
 def fault(response: httpx.Response) -> dict[str, str]:
-    """The one fault of a refused configuration."""
-    (only,) = refused(response, 400, "VALIDATION_ERROR")["errors"]
-    assert response.json()["message"] == "Configuration validation failed"
-    assert only["code"] == "VALIDATION_ERROR"
+    """The one fault of a refused configuration, as it is told."""
+    details = admin_contract.refused(_plain(response), 400, "VALIDATION_ERROR", "Configuration validation failed")
+    (only,) = details["errors"]
+    admin_contract.judged([only])
     return dict(only)
+
+
+def _plain(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, response.headers, response.content)

@@ -36,6 +36,7 @@ HEALTH = {"unknown", "healthy", "warming_up", "unhealthy"}
 
 ALPHA_KEY = "sk-alpha-key-of-the-contract-1234"
 CLIENT = "sk-client-key-of-the-contract-wxyz"
+NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)

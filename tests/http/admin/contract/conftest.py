@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import serving
-from admin_contract import ALPHA_KEY, CLIENT, Site
+from admin_contract import ALPHA_KEY, CLIENT, NOWHERE, Site, ok, version
 from in_process import served
 from plain_client import PlainClient
 from starlette.applications import Starlette
@@ -17,7 +17,7 @@ def configuration(home: Path, upstream_url: str) -> dict[str, Any]:
     """Two backends, a client's key; what it keeps lies below `home`."""
     return serving.config(
         serving.backend(upstream_url, "alpha", models=["test-model", "other-model"], api_key=ALPHA_KEY),
-        {"name": "beta", "url": "http://127.0.0.1:9", "api_key": "short", "weight": 3, "models": ["beta-model"]},
+        {"name": "beta", "url": NOWHERE, "api_key": "short", "weight": 3, "models": ["beta-model"]},
         storage={"dir": str(home / "state")},
         api_keys={"api_keys": [{"key": CLIENT, "id": "client-one", "name": "One"}]},
         hot_reload={"enabled": False},
@@ -49,3 +49,19 @@ def site(
 def ask(site: Site) -> PlainClient:
     """A client of /admin with the token."""
     return site.ask
+
+
+@pytest.fixture
+def restored(ask: PlainClient) -> Generator[None]:
+    """The configuration is as it was, after the test."""
+    before = version(ask)
+    yield
+    ok(ask("POST", f"/config/rollback/{before}"))
+
+
+@pytest.fixture
+def gamma(ask: PlainClient) -> Generator[dict[str, Any]]:
+    """A backend of the test's own: the answer that it was added with."""
+    body = {"name": "gamma", "type": "openai", "url": NOWHERE, "models": ["g"], "api_key": "sk-gamma-key-of-ours-5678"}
+    yield ok(ask("POST", "/backends", body), "success", "message", "backend")
+    ask("DELETE", "/backends/gamma")

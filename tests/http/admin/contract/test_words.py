@@ -2,11 +2,10 @@
 
 import http.client
 import json
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from admin_contract import SECTIONS, Site, events, faults, ok, refused, section, version
+from admin_contract import Site, ok, refused, section, version
 from plain_client import PlainClient
 
 MIB = 1024 * 1024
@@ -62,10 +61,17 @@ def test_another_verb(ask: PlainClient, verb: str, path: str) -> None:
     assert version(ask) == before
 
 
-def test_fixed_words_are_no_sections(ask: PlainClient) -> None:
-    for word in ("apply", "export", "import", "validate", "rollback"):
-        assert ask("GET", f"/config/{word}").status in {404, 405}
-        assert ask("PUT", f"/config/{word}", {"config": {}}).json["error_code"] != "INVALID_SECTION"
+@pytest.mark.parametrize(
+    "word", ["full", "sections", "schema", "validate", "apply", "export", "import", "history", "rollback", "prompts"]
+)
+def test_fixed_words_are_no_sections(ask: PlainClient, word: str) -> None:
+    for verb in ("PUT", "PATCH", "DELETE"):
+        answer = ask(verb, f"/config/{word}", {"config": {}})
+        if word == "rollback":  # it takes a version behind it
+            refused(answer, 404, "NOT_FOUND")
+        else:
+            refused(answer, 405, "METHOD_NOT_ALLOWED")
+            assert answer.headers["allow"] in {"GET, HEAD", "POST"}
 
 
 def test_head_is_get_without_a_body(ask: PlainClient) -> None:
@@ -198,6 +204,7 @@ def test_content_and_bodies_that_are_too_large(ask: PlainClient) -> None:
     raw = json.dumps(INFO).encode()
     ok(ask("PATCH", "/config/logging", raw=raw + spaces[len(raw) :], headers=json_type))
     refused(ask("PATCH", "/config/logging", raw=raw + spaces, headers=json_type), 413, "CONTENT_TOO_LARGE")
+    refused(ask("POST", "/config/import", {**body, "content": "#" * (8 * MIB)}), 413, "CONTENT_TOO_LARGE")
     assert version(ask) == before
 
 
@@ -227,106 +234,3 @@ def test_two_credentials_or_one_in_the_query_or_a_cookie(site: Site) -> None:
         connection.close()
         assert (response.status, body["error_code"]) == (401, "UNAUTHORIZED"), (query, headers)
         assert site.token not in json.dumps(body)
-
-
-def test_stats(ask: PlainClient) -> None:
-    body = ok(ask("GET", "/stats"))
-    usage = {"requests", "errors", "input_tokens", "output_tokens", "cost", "latency_ms", "ttft_ms"}
-    assert usage <= set(body["totals"])
-    assert {"backends", "models", "keys"} <= set(body)
-    assert {"p50", "p95", "p99"} <= set(body["totals"]["latency_ms"])
-
-
-def test_explaining_a_route(ask: PlainClient) -> None:
-    before = {each["name"]: each["stats"] for each in ok(ask("GET", "/backends"))["backends"]}
-    body = ok(ask("POST", "/route/explain", {"model": "test-model", "headers": {"x-session-id": "s"}}))
-    (candidate,) = body["candidates"]
-    assert candidate["backend"] == body["chosen"] == "alpha"
-    assert candidate["weight"] == 1
-    assert candidate["in_flight"] == 0
-    assert candidate["reason"]
-    assert {"health_status", "circuit_state"} <= set(candidate)
-    nothing = ok(ask("POST", "/route/explain", {"model": "no-such-model"}))
-    assert (nothing["candidates"], nothing["chosen"]) == ([], None)
-    assert set(faults(ask("POST", "/route/explain", {}))) == {"model"}
-    assert {each["name"]: each["stats"] for each in ok(ask("GET", "/backends"))["backends"]} == before
-
-
-def test_events_tell_versions_as_they_come(site: Site) -> None:
-    place = urlsplit(site.ask.url)
-    connection = http.client.HTTPConnection(place.netloc, timeout=30)
-    try:
-        connection.request("GET", f"{place.path}/events", headers=dict(site.ask.headers))
-        response = connection.getresponse()
-        assert response.status == 200
-        assert response.getheader("content-type", "").startswith("text/event-stream")
-        assert response.getheader("x-request-id")
-        number = ok(site.ask("PATCH", "/config/logging", {"config": {"level": "warn"}}))["version"]
-        read = b""
-        while not any(str(number) in json.dumps(data) for _, data in events(read)):
-            line = response.readline()
-            assert line, "the stream ended"
-            read += line
-    finally:
-        connection.close()
-        ok(site.ask("PATCH", "/config/logging", INFO))
-
-
-def test_the_openapi_document_covers_every_route(site: Site) -> None:
-    document = site.root("GET", "/openapi.json").json
-    assert document["openapi"].startswith("3.")
-    routes: dict[str, set[str]] = {
-        "/admin/config/full": {"get"},
-        "/admin/config/sections": {"get"},
-        "/admin/config/schema": {"get"},
-        "/admin/config/{section}": {"get", "put", "patch"},
-        "/admin/config/validate": {"post"},
-        "/admin/config/apply": {"post"},
-        "/admin/config/export": {"post"},
-        "/admin/config/import": {"post"},
-        "/admin/config/history": {"get"},
-        "/admin/config/history/{version}": {"get"},
-        "/admin/config/rollback/{version}": {"post"},
-        "/admin/backends": {"get", "post"},
-        "/admin/backends/{name}": {"get", "put", "delete"},
-        "/admin/backends/{name}/weight": {"put"},
-        "/admin/backends/{name}/models": {"put"},
-        "/admin/backends/{name}/probe": {"post"},
-        "/admin/config/prompts": {"get"},
-        "/admin/config/prompts/{path}": {"get", "put"},
-        "/admin/config/prompts/reload": {"post"},
-        "/admin/keys": {"get", "post"},
-        "/admin/keys/{id}": {"patch", "delete"},
-        "/admin/keys/{id}/rotate": {"post"},
-        "/admin/stats": {"get"},
-        "/admin/route/explain": {"post"},
-        "/admin/events": {"get"},
-    }
-    for path, verbs in routes.items():
-        assert verbs <= set(document["paths"][path]), path
-    put: Any = document["paths"]["/admin/config/{section}"]["put"]
-    assert "application/json" in put["requestBody"]["content"]
-    assert "200" in put["responses"]
-
-
-def test_sections_are_the_same_words_everywhere(ask: PlainClient) -> None:
-    exported = ok(ask("POST", "/config/export", {"format": "json"}))
-    assert exported["sections_exported"] == list(SECTIONS) == list(json.loads(exported["content"]))
-
-
-def test_client_keys_are_made_changed_rotated_and_removed(site: Site) -> None:
-    ask, chat = site.ask, {"model": "test-model", "messages": [{"role": "user", "content": "hello"}]}
-    made = ok(ask("POST", "/keys", {"id": "ann", "name": "Ann", "rate_limit": 60}))
-    secret = made["secret"]
-    listed = ask("GET", "/keys")
-    assert {"client-one", "ann"} <= {each["id"] for each in ok(listed)["keys"]}
-    assert secret.encode() not in listed.body
-    assert site.root("POST", "/v1/chat/completions", chat, headers={"Authorization": f"Bearer {secret}"}).status == 200
-    changed = ok(ask("PATCH", "/keys/ann", {"enabled": False, "rate_limit": None}))
-    assert (changed["key"]["enabled"], "rate_limit" in changed["key"]) == (False, False)
-    assert site.root("POST", "/v1/chat/completions", chat, headers={"Authorization": f"Bearer {secret}"}).status == 401
-    rotated = ok(ask("POST", "/keys/ann/rotate"))
-    assert rotated["secret"] not in {secret, ""}
-    ok(ask("DELETE", "/keys/ann"))
-    refused(ask("DELETE", "/keys/ann"), 404, "KEY_NOT_FOUND")
-    refused(ask("PATCH", "/keys/nobody", {"enabled": True}), 404, "KEY_NOT_FOUND")
