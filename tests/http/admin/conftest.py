@@ -9,6 +9,7 @@ import httpx
 import pytest
 from admin_api import Open
 from in_process import Served, served
+from key_desk import Desk
 
 QUIET: Mapping[str, Any] = {"health_checks": {"enabled": False}}
 
@@ -35,3 +36,9 @@ def api(open_admin: Open) -> httpx.Client:
         {"name": "beta", "type": "openai", "api_key": "short", "weight": 3, "models": ["n"]},
     ]
     return open_admin({"backends": backends})[1]
+
+
+@pytest.fixture
+def desk(open_admin: Open, tmp_path: Path, upstream_url: str) -> Desk:
+    """Where client keys are made and tried."""
+    return Desk(open_admin, tmp_path, upstream_url)

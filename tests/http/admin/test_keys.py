@@ -1,73 +1,20 @@
 """Client keys over real HTTP: every route, field, status and rule, and what each change means for the next request."""
 
 import json
-import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
 import trio
-from admin_api import Open, fault, ok, refused
-from in_process import Served
+from admin_api import fault, ok, refused
+from key_desk import OPEN, SHUT, Desk
 
 SECRET = re.compile(r"sk-[A-Za-z0-9]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-CONFIGURED = "sk-configured-key-4711"
-FILED = "sk-filed-client-key-0815"
-
-
-class Desk:
-    """A router that lets nobody in without a key, its admin API, and what its clients are told."""
-
-    def __init__(self, open_admin: Open, home: Path, upstream_url: str) -> None:
-        file = home / "client-keys.yaml"
-        file.write_text(f"- {{key: {FILED}, id: filed}}\n")
-        file.chmod(0o600)
-        self.configuration: dict[str, Any] = {
-            "backends": [{"name": "a", "type": "openai", "url": upstream_url, "models": ["test-model", "other"]}],
-            "api_keys": {
-                "mode": "blocking",
-                "api_keys": [{"key": CONFIGURED, "id": "configured", "rate_limit": 500}],
-                "api_keys_file": str(file),
-            },
-        }
-        self.router: Served
-        self.api: httpx.Client
-        self.router, self.api = open_admin(self.configuration)
-
-    def make(self, **body: Any) -> tuple[str, str]:
-        """Id and secret of a new key."""
-        made = ok(self.api.post("/keys", json=body))
-        return made["key"]["id"], made["secret"]
-
-    def ask(self, secret: str, model: str = "test-model") -> tuple[int, str | None]:
-        """Status and code of a call with this key."""
-        body = {"model": model, "messages": [{"role": "user", "content": "x"}]}
-        headers = {"authorization": f"Bearer {secret}"}
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            answer = client.post(f"{self.router.url}/v1/chat/completions", json=body, headers=headers)
-        return answer.status_code, None if answer.status_code == 200 else answer.json()["error"]["code"]
-
-    def audit(self) -> list[dict[str, Any]]:
-        """What the audit log says of keys."""
-        file = self.router.folder / "audit.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return [line for line in lines if line.get("event", "").startswith("key ")]
-
-
-@pytest.fixture
-def desk(open_admin: Open, tmp_path: Path, upstream_url: str) -> Desk:
-    return Desk(open_admin, tmp_path, upstream_url)
-
-
-OPEN = (200, None)
-SHUT = (401, "invalid_api_key")
 
 
 def test_a_key_is_made_shown_once_and_works(desk: Desk) -> None:
@@ -351,75 +298,6 @@ def test_methods_that_are_not_there(desk: Desk) -> None:
     refused(desk.api.get("/keys/a/b/c"), 404, "NOT_FOUND")
     bare = httpx.post(f"{desk.router.url}/admin/keys", json={}, trust_env=False)
     refused(bare, 401, "UNAUTHORIZED")
-
-
-def test_keys_open_no_admin_and_are_nowhere_but_in_the_answer(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    answers: list[httpx.Response] = []
-    ident, secret = desk.make(name="n")
-    opened = httpx.get(f"{desk.router.url}/admin/keys", headers={"authorization": f"Bearer {secret}"}, trust_env=False)
-    refused(opened, 401, "UNAUTHORIZED")
-    assert desk.ask(secret) == OPEN
-    rotated = ok(desk.api.post(f"/keys/{ident}/rotate", json={"grace": "1h"}))["secret"]
-    answers += [desk.api.get("/keys"), desk.api.get(f"/keys/{ident}"), desk.api.get("/stats")]
-    answers += [
-        desk.api.patch(f"/keys/{ident}", json={"name": "m", "rate_limit": 5}),
-        desk.api.delete(f"/keys/{ident}"),
-    ]
-    answers.append(desk.api.post("/config/export", json={"format": "yaml", "include_sensitive": True}))
-    told = "".join(answer.text for answer in answers) + caplog.text
-    told += "".join(path.read_text() for path in desk.router.folder.rglob("*.jsonl"))
-    everything = told.encode() + b"".join(path.read_bytes() for path in desk.router.folder.rglob("*") if path.is_file())
-    for each in (secret, rotated):
-        digest = sha256(each.encode())
-        assert each not in told
-        assert digest.hexdigest() not in told
-        assert each.encode() not in everything
-        assert each[3:].encode() not in everything
-    lines = desk.audit()
-    assert [line["event"] for line in lines] == ["key made", "key rotated", "key changed", "key removed"]
-    assert {line["key"] for line in lines} == {ident}
-    assert all(line["user"] == "admin" and line["peer"] == "127.0.0.1" and line["time"] for line in lines)
-    made, turned, changed, removed = (line["changes"] for line in lines)
-    assert made["key"] == {"from": None, "to": f"sk-***{secret[-4:]}"}
-    assert turned["key"] == {"from": f"sk-***{secret[-4:]}", "to": f"sk-***{rotated[-4:]}"}
-    assert changed == {"name": {"from": "n", "to": "m"}, "rate_limit": {"from": None, "to": 5}}
-    assert removed["key"] == {"from": f"sk-***{rotated[-4:]}", "to": None}
-
-
-def test_a_start_takes_up_what_was_kept(desk: Desk, open_admin: Open) -> None:
-    ident, old = desk.make(id="kept", models=["test-model"], rate_limit=600)
-    secret = ok(desk.api.post("/keys/kept/rotate", json={"grace": "1h"}))["secret"]
-    gone, lost = desk.make()
-    ok(desk.api.delete(f"/keys/{gone}"))
-    assert desk.ask(secret) == OPEN
-    before = ok(desk.api.get("/keys/kept"))
-    desk.router.stop()
-    desk.router, desk.api = open_admin(desk.configuration)
-    assert ok(desk.api.get(f"/keys/{ident}")) == before, "when it was used, too"
-    assert (desk.ask(secret), desk.ask(old), desk.ask(lost), desk.ask(secret, "other")[0]) == (OPEN, OPEN, SHUT, 403)
-
-
-def test_a_configuration_with_the_id_of_a_made_key_does_not_start(desk: Desk, open_admin: Open) -> None:
-    desk.make(id="twice")
-    desk.router.stop()
-    desk.configuration["api_keys"]["api_keys"].append({"key": "sk-another-0123456789", "id": "twice"})
-    with pytest.raises(Exception, match=r"api_keys\.api_keys\.1\.id: must be unique; a key made over the admin API"):
-        open_admin(desk.configuration)
-
-
-def test_a_place_that_cannot_be_written_changes_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    (versions,) = (desk.router.folder / "versions").iterdir()
-    (versions / "keys.db").write_bytes(b"not a database, but somebody's letters" * 100)
-    answer = desk.api.post("/keys", json={"id": "x"})
-    refused(answer, 500, "INTERNAL_ERROR")
-    assert "not a database" in answer.json()["message"]
-    assert str(versions) not in answer.text
-    assert ok(desk.api.get("/keys"))["total"] == 2
-    assert desk.ask(CONFIGURED) == desk.ask(FILED) == OPEN
-    assert "client keys made over the admin API cannot be read: file is not a database" in caplog.text
-    (versions / "keys.db").unlink()
-    assert desk.ask(desk.make(id="x")[1]) == OPEN
 
 
 async def test_openai_python(desk: Desk) -> None:
