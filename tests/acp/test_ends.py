@@ -26,7 +26,7 @@ PROMISED = 5.0 + 0.75
 AFTERWARDS = 4.0
 """Seconds within which what is deaf to SIGTERM is gone, too."""
 
-DEAF_SERVER = str(Path(__file__).parents[1] / "backends" / "managed_child.py")
+DEAF_SERVER = str(Path(__file__).parents[1] / "support" / "managed_child.py")
 DEAF_COMMAND = "sh -c 'trap \"\" TERM; while :; do sleep 1; done' {}"
 
 # A client that can be killed: it passes on what it gets, and holds the only ends of the agent's pipes.
