@@ -1,10 +1,6 @@
 """Stores of client keys: every kind does as a dict does, and what was acknowledged outlives a kill."""
 
-import signal
-import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +11,7 @@ import trio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from stores import Unfit, killed
 
 from continuum.storage.fault import StorageFault
 from continuum.storage.keys import KeyRow, Keys
@@ -142,14 +139,6 @@ trio.run(main)
 
 
 async def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
-    def killed() -> int:
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "k.db")], stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            told = [int(child.stdout.readline()) for _ in range(60)]
-            child.send_signal(signal.SIGKILL)
-            told += [int(line) for line in child.stdout if line.endswith(b"\n")]
-        return told[-1]
-
     def after(number: int) -> dict[str, bytes]:
         kept: dict[str, bytes] = {}
         for each in range(number + 1):
@@ -158,43 +147,20 @@ async def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
                 del kept[f"k{each % 7}"]
         return kept
 
-    last = await trio.to_thread.run_sync(killed)
-    store = SqliteKeys(tmp_path / "k.db")
+    path = tmp_path / "k.db"
+    last = await trio.to_thread.run_sync(killed, WRITER, path, 60)
+    store = SqliteKeys(path)
     found = {row.id: row.record for row in await store.load()}
     store.close()
     begun = {**after(last), f"k{(last + 1) % 7}": b"%d" % (last + 1)}
     assert found in (after(last), begun, after(last + 1))
 
 
-def _no_database(path: Path) -> None:
-    path.write_bytes(b"not a database, but somebody's letters " * 100)
-
-
-def _of_the_future(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-
-
-def _a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("make", "told"),
-    [(_no_database, "not a database"), (_of_the_future, "newer release"), (_a_folder, "directory")],
-)
-async def test_a_file_that_cannot_serve_is_left_as_it_is(
-    tmp_path: Path, make: Callable[[Path], None], told: str
-) -> None:
-    path = tmp_path / "keys.db"
-    make(path)
-    before = path.read_bytes() if path.is_file() else b""
-    store = SqliteKeys(path)
-    with pytest.raises(StorageFault, match=told) as caught:
+async def test_a_file_that_cannot_serve_is_left_as_it_is(unfit: Unfit) -> None:
+    store = SqliteKeys(unfit.path)
+    with pytest.raises(StorageFault, match=unfit.told) as caught:
         await store.load()
-    assert str(tmp_path) not in str(caught.value)
-    with pytest.raises(StorageFault, match=told):
+    assert str(unfit.path.parent) not in str(caught.value)
+    with pytest.raises(StorageFault, match=unfit.told):
         await store.put(KeyRow("a", digest(1), None, None, None, b"{}"))
     store.close()
-    assert (path.read_bytes() if path.is_file() else b"") == before

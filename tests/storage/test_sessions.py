@@ -1,11 +1,8 @@
 """Stores of sessions: every kind behaves alike, and what was settled outlives a kill."""
 
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +11,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stores import Unfit, killed
 
 from continuum.storage.fault import StorageFault
 from continuum.storage.folder import state_folder
@@ -142,16 +140,9 @@ trio.run(main)
 
 
 async def test_what_was_settled_outlives_a_kill(tmp_path: Path) -> None:
-    def killed() -> int:
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "s.db")], stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            told = [int(child.stdout.readline()) for _ in range(40)]
-            child.send_signal(signal.SIGKILL)
-            told += [int(line) for line in child.stdout if line.endswith(b"\n")]
-        return told[-1]
-
-    settled = await trio.to_thread.run_sync(killed)
-    async with SqliteSessions.open(tmp_path / "s.db") as store:
+    path = tmp_path / "s.db"
+    settled = await trio.to_thread.run_sync(killed, WRITER, path, 40)
+    async with SqliteSessions.open(path) as store:
         found = await store.load("a")
     assert found is not None
     numbers = [int(turn) for turn in found[1]]
@@ -159,34 +150,10 @@ async def test_what_was_settled_outlives_a_kill(tmp_path: Path) -> None:
     assert len(numbers) > settled
 
 
-def _no_database(path: Path) -> None:
-    path.write_bytes(b"not a database, but somebody's letters " * 100)
-
-
-def _of_the_future(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-
-
-def _a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("make", "told"),
-    [(_no_database, "not a database"), (_of_the_future, "newer release"), (_a_folder, "directory")],
-)
-async def test_a_file_that_cannot_serve_is_left_as_it_is(
-    tmp_path: Path, make: Callable[[Path], None], told: str
-) -> None:
-    path = tmp_path / "s.db"
-    make(path)
-    before = path.read_bytes() if path.is_file() else b""
-    with pytest.raises(StorageFault, match=told):
-        async with SqliteSessions.open(path):
+async def test_a_file_that_cannot_serve_is_left_as_it_is(unfit: Unfit) -> None:
+    with pytest.raises(StorageFault, match=unfit.told):
+        async with SqliteSessions.open(unfit.path):
             pass
-    assert (path.read_bytes() if path.is_file() else b"") == before
 
 
 async def test_a_fault_is_its_own_jobs_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
