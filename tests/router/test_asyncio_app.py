@@ -11,14 +11,13 @@ from typing import Any
 
 import fastapi
 import httpx
-import openai
 import pytest
 import trio
 from chat import MODEL, TEXT, asked
 from child import Child
 from embedded import ENDINGS, configured, settled
 from hosts import PREFIX, OnUvicorn, served_on_asyncio
-from sdk import HELLO, converse
+from sdk import converse, leave
 
 from continuum import Config, ConfigError, ContinuumRouter
 from continuum.router import AsyncioApp
@@ -87,38 +86,14 @@ async def test_a_client_that_leaves_takes_its_upstream_along(*, stream: bool) ->
     async with (
         open_upstream(Stream(("one", Hang()))) as upstream,
         served_on_asyncio(fastapi_host(app_of(configured(upstream.url)), entered=True)) as host,
-        sdk(f"{host.url}{PREFIX}") as client,
     ):
-
-        async def listen() -> None:
-            if not stream:
-                await client.chat.completions.create(model=MODEL, messages=HELLO)
-            async for _ in await client.chat.completions.create(model=MODEL, messages=HELLO, stream=True):
-                begun.set()
-
-        begun = trio.Event()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(listen)
-            call = await upstream.next_call()
-            if stream:
-                await begun.wait()
-            nursery.cancel_scope.cancel()
-        await call.aborted()
+        await leave(f"{host.url}{PREFIX}/v1", upstream, stream=stream)
 
 
 @asynccontextmanager
 async def served(upstream: Upstream, **sections: Any) -> AsyncGenerator[OnUvicorn]:
     async with served_on_asyncio(app_of(configured(upstream.url, **sections))) as host:
         yield host
-
-
-@asynccontextmanager
-async def sdk(url: str) -> AsyncGenerator[openai.AsyncOpenAI]:
-    async with (
-        openai.DefaultAsyncHttpxClient(trust_env=False) as http,
-        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, http_client=http) as client,
-    ):
-        yield client
 
 
 async def test_many_at_once_and_large_bodies() -> None:

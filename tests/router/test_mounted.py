@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import openai
 import pytest
 import trio
-from chat import MODEL, asked
+from chat import asked
 from embedded import configured, open_router
 from hosts import PREFIX, TRIO_HOSTS, served_on_trio, starlette_host
-from sdk import HELLO, converse
+from sdk import converse, leave
 
 from continuum import Config, ContinuumRouter
 from continuum.errors import ShuttingDown
@@ -33,15 +32,6 @@ async def mounted(host: str, upstream: Upstream, **sections: Any) -> AsyncGenera
         yield router, url
 
 
-@asynccontextmanager
-async def sdk(url: str) -> AsyncGenerator[openai.AsyncOpenAI]:
-    async with (
-        openai.DefaultAsyncHttpxClient(trust_env=False) as http,
-        openai.AsyncOpenAI(base_url=f"{url}{PREFIX}/v1", api_key="any", max_retries=0, http_client=http) as client,
-    ):
-        yield client
-
-
 @pytest.mark.parametrize("host", TRIO_HOSTS)
 async def test_plain_stream_and_models(host: str) -> None:
     async with open_upstream() as upstream, mounted(host, upstream) as (_, url):
@@ -51,23 +41,8 @@ async def test_plain_stream_and_models(host: str) -> None:
 @pytest.mark.parametrize("host", ["starlette", "quart-trio"])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_takes_its_upstream_along(host: str, *, stream: bool) -> None:
-    answer = Stream(("one", Hang()))
-    async with open_upstream(answer) as upstream, mounted(host, upstream) as (_, url), sdk(url) as client:
-
-        async def listen() -> None:
-            if not stream:
-                await client.chat.completions.create(model=MODEL, messages=HELLO)
-            async for _ in await client.chat.completions.create(model=MODEL, messages=HELLO, stream=True):
-                begun.set()
-
-        begun = trio.Event()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(listen)
-            call = await upstream.next_call()
-            if stream:
-                await begun.wait()
-            nursery.cancel_scope.cancel()
-        await call.aborted()
+    async with open_upstream(Stream(("one", Hang()))) as upstream, mounted(host, upstream) as (_, url):
+        await leave(f"{url}{PREFIX}/v1", upstream, stream=stream)
 
 
 @pytest.mark.parametrize("host", TRIO_HOSTS)
