@@ -86,7 +86,7 @@ LAZY: Mapping[str, str] = {
     "continuum.config": "public names on demand: finding the file needs no pydantic",
     "continuum.http.edge.serving": "hypercorn is for HTTP/2, which is spoken beside TLS",
     "continuum.http.pages": "Quart is loaded when the first page is asked for: it is a quarter of the start",
-    "continuum.router.router": "a host program that only calls in-process does without the HTTP transport",
+    "continuum.router.web": "a host program that only calls in-process does without the HTTP transport",
 }
 
 # The only folder whose files may compare with a provider's name.

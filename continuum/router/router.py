@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import trio
 
@@ -22,6 +20,7 @@ from continuum.router.asyncio_app import AsyncioApp
 from continuum.router.calls import Calls, ChatStream
 from continuum.router.life import Life
 from continuum.router.state import RouterState
+from continuum.router.web import Web
 from continuum.runtime import Choice, look_around, make_instance
 
 if TYPE_CHECKING:
@@ -30,13 +29,9 @@ if TYPE_CHECKING:
 
     from continuum.backends.transport import HttpClient
     from continuum.chat import ChatRequest, ChatResponse
-    from continuum.http import App
     from continuum.runtime import Instance
 
 __all__ = ["ContinuumRouter", "RouterBuilder"]
-
-_HTTP: Final = "continuum.http"
-"""Imported when it is asked for: calls in-process do without, and it would be a third of the start."""
 
 
 class ContinuumRouter:
@@ -51,9 +46,8 @@ class ContinuumRouter:
         self._instance = instance
         self._handle = handle
         self._state = RouterState(instance)
-        self._app: App | None = None
-        self._has_app = trio.Event()
-        self._life = Life(instance, beside=self._run_app, interrupt=self._interrupt, quiet=self._quiet)
+        self._web = Web(instance)
+        self._life = Life(instance, beside=self._web.run, interrupt=self._interrupt, quiet=self._quiet)
         self._calls = Calls(instance, self._life.check)
         self._block: AbstractAsyncContextManager[None] | None = None
 
@@ -135,7 +129,7 @@ class ContinuumRouter:
         (`/llm/v1/chat/completions`, `/llm/admin/…`). The host owns addresses, TLS, signals and lifetime: it enters the
         router around its server.
         """
-        return AsgiApp(import_module(_HTTP).Mounted(self._application(), self._life.check), self._life)
+        return AsgiApp(self._web.mounted(self._life.check), self._life)
 
     async def serve(
         self, addr: str | None = None, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
@@ -174,35 +168,17 @@ class ContinuumRouter:
         """
         return self._handle
 
-    def _application(self) -> App:
-        if self._app is None:
-            made: App = import_module(_HTTP).App(self._instance)
-            self._app = made
-            self._has_app.set()
-        return self._app
-
-    async def _run_app(self) -> None:
-        """What its application needs, from when there is one."""
-        await self._has_app.wait()
-        await self._application().run()
-
     def _interrupt(self) -> None:
         self._calls.interrupt()
-        if self._app is not None:
-            self._app.interrupt()
+        self._web.interrupt()
 
     async def _quiet(self) -> None:
         await self._calls.quiet()
-        if self._app is not None:
-            await self._app.quiet()
+        await self._web.quiet()
 
     async def _serve(self, task_status: trio.TaskStatus[list[str]]) -> None:
-        http, app, server = import_module(_HTTP), self._application(), self._instance.config.server
         async with self._life.holding():
-            with http.listen(server) as listeners:
-                urls = [each.url for each in listeners]
-                started = partial(task_status.started, urls)
-                await http.serve(app, server, listeners, ready=started, stop=self._life.ending)
+            await self._web.serve(task_status, self._life.ending)
 
     into_router = asgi
 
