@@ -4,18 +4,17 @@ section.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from continuum.backends.ejection import ejection
 from continuum.config.edit import replaced
 from continuum.config.plain import is_mapping
 from continuum.config.view import masked
 from continuum.errors import BackendExists, BackendNotFound, ConfigError, ConfigProblem, ContinuumError
+from continuum.http.admin.backend_view import health_status, short, whole
 from continuum.http.admin.bodies import Models, Weight
-from continuum.http.admin.ground import iso, safe_name
+from continuum.http.admin.ground import safe_name
 from continuum.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -30,14 +29,13 @@ if TYPE_CHECKING:
         BackendList,
         BackendRemoved,
         BackendShort,
-        Ejected,
         ModelsSet,
         Probed,
         WeightSet,
     )
     from continuum.http.admin.ground import Ground
     from continuum.http.admin.request import Request
-    from continuum.resilience.breaker import BreakerState
+    from continuum.resilience.health import HealthState
 
 __all__ = ["add", "change", "listing", "one", "probe", "remove", "set_models", "set_weight"]
 
@@ -54,7 +52,7 @@ async def listing(ground: Ground, request: Request) -> BackendList:
     config = ground.store.current.config
     live = _live(ground)
     shown = [
-        _shown(entry, view, live.get(entry.name))
+        whole(entry, view, live.get(entry.name))
         for entry, view in zip(config.backends, masked(config)[_SECTION], strict=True)
     ]
     return {"backends": shown, "total": len(shown)}
@@ -64,7 +62,7 @@ async def one(ground: Ground, request: Request) -> Backend:
     """One backend."""
     config, name = ground.store.current.config, request.names["name"]
     index = _index(config.backends, name)
-    return _shown(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name))
+    return whole(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name))
 
 
 async def add(ground: Ground, request: Request) -> BackendAdded:
@@ -107,7 +105,7 @@ async def change(ground: Ground, request: Request) -> BackendAdded:
     return {
         "success": True,
         "message": f"Backend '{name}' updated successfully",
-        "backend": _short(ground, name, _status(_live(ground).get(name))),
+        "backend": _short(ground, name, health_status(_live(ground).get(name))),
     }
 
 
@@ -168,7 +166,7 @@ async def probe(ground: Ground, request: Request) -> Probed:
     live = _live(ground).get(name)
     answer: Probed = {
         "name": name,
-        "health_status": _status(live),
+        "health_status": health_status(live),
         "latency_ms": 0.0,
         "models": [],
         "detected_type": live.provider.name if live is not None else "",
@@ -187,7 +185,7 @@ async def probe(ground: Ground, request: Request) -> Probed:
         answer["error"] = fault.message
     if not live.health.usable:
         answer["error"] = found.said
-    return {**answer, "health_status": _status(live), "models": models, "detected_type": live.provider.name}
+    return {**answer, "health_status": health_status(live), "models": models, "detected_type": live.provider.name}
 
 
 async def _commit(ground: Ground, request: Request, make: Callable[[Entries, Base], Entries], description: str) -> None:
@@ -243,64 +241,7 @@ def _live(ground: Ground) -> dict[str, Live]:
     return {backend.name: backend for backend in ground.instance.pool.backends}
 
 
-def _status(live: Live | None) -> Any:
-    return live.health.state if live is not None else "unknown"
-
-
-def _type(entry: BackendConfig, live: Live | None) -> str:
-    return live.provider.name if live is not None and live.config.type == entry.type else entry.type
-
-
-def _short(ground: Ground, name: str, status: Any) -> BackendShort:
+def _short(ground: Ground, name: str, health: HealthState) -> BackendShort:
     config = ground.store.current.config
     index = _index(config.backends, name)
-    return _short_of(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name), status)
-
-
-def _short_of(entry: BackendConfig, view: Mapping[str, Any], live: Live | None, status: Any) -> BackendShort:
-    return {
-        "name": entry.name,
-        "type": _type(entry, live),
-        "url": view.get("url") or PROVIDERS[entry.type].default_url or "",
-        "weight": entry.weight,
-        "models": view["models"],
-        "enabled": entry.enabled,
-        "health_status": status,
-    }
-
-
-def _shown(entry: BackendConfig, view: Mapping[str, Any], live: Live | None) -> Backend:
-    """A backend's keys in force, and what is going on with it."""
-    tally = live.tally if live is not None else None
-    last_used = tally.last_used if tally is not None else None
-    ttft = live.latency if live is not None else None
-    shown: Any = {
-        **view,
-        **_short_of(entry, view, live, _status(live)),
-        "stats": {
-            "total_requests": tally.total if tally is not None else 0,
-            "failed_requests": tally.failed if tally is not None else 0,
-            "average_latency_ms": round(tally.average * 1000, 1) if tally is not None else 0.0,
-            "last_used": None if last_used is None else iso(datetime.fromtimestamp(last_used, UTC)),
-        },
-        "circuit_state": circuit_state(live),
-        "circuit": {
-            "consecutive_failures": live.breaker.consecutive if live is not None else 0,
-            "opened": live.breaker.opened if live is not None else 0,
-        },
-        "ejected": _ejected(live),
-        "in_flight": live.in_flight if live is not None else 0,
-        "ttft_ms": None if ttft is None else round(ttft * 1000, 1),
-    }
-    return shown  # type: ignore[no-any-return]  # a section's keys, whichever they are
-
-
-def circuit_state(live: Live | None) -> BreakerState | None:
-    """The state of a backend's breaker now; None where it has none."""
-    return live.breaker.state_at(trio.current_time()) if live is not None else None
-
-
-def _ejected(live: Live | None) -> Ejected | None:
-    now = trio.current_time()
-    found = ejection(live, now) if live is not None else None
-    return None if found is None else {"reason": found.reason, "seconds": round(max(0.0, found.until - now), 3)}
+    return short(config.backends[index], masked(config)[_SECTION][index], _live(ground).get(name), health)

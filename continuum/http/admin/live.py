@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from continuum.core.explain import explain as explained
-from continuum.http.admin.backends import circuit_state
+from continuum.http.admin.backend_view import circuit_state
 from continuum.http.admin.bodies import Explain
 from continuum.http.admin.ground import iso
 
