@@ -1,118 +1,26 @@
-"""The official Python SDK as a client of the real process, in front of a scripted upstream.
-
-The SDK lives on asyncio: it runs in a thread, and asks the upstream, which lives on trio, across it.
+"""The official Python SDK as a client of the real process, in front of a scripted upstream: an editor that lends
+nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import acp
 import pytest
 import trio
 from acp import schema
-from acp.connection import StreamDirection, StreamEvent
-from acp_schema import hold_to_schema
+from sdk_editor import Editor, Scenario, run_editor
+from stdio_agent import backend, write_config
 
 from continuum.testing.upstream import Completion, Hang, Plain, Raw, Stream, Upstream, Wait, open_upstream
 
-T = TypeVar("T")
-SECONDS = 20
+CANCEL_SECONDS = 5  # one is promised; machines that run tests are busy
 
 
-@dataclass
-class Editor:
-    """The client: what it is told, and the agent it talks to."""
-
-    trio_token: trio.lowlevel.TrioToken
-    updates: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
-    told: asyncio.Condition = field(default_factory=asyncio.Condition)
-    methods: dict[int, str] = field(default_factory=dict[int, str])
-    checked: int = 0
-    agent: acp.Agent = field(init=False)
-    process: asyncio.subprocess.Process = field(init=False)
-
-    async def session_update(self, session_id: str, update: Any, **_: Any) -> None:
-        async with self.told:
-            self.updates.append((session_id, update))
-            self.told.notify_all()
-
-    def watch(self, event: StreamEvent) -> None:
-        """Hold every message of ours to the official schema: it parses, and nothing in it is unknown or mended."""
-        message = event.message
-        if event.direction is StreamDirection.OUTGOING:
-            if "id" in message:
-                self.methods[message["id"]] = message["method"]
-            return
-        hold_to_schema(message, self.methods)
-        self.checked += 1
-
-    async def in_trio(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
-        return await asyncio.to_thread(partial(trio.from_thread.run, trio_token=self.trio_token), function, *args)
-
-    async def new_session(self) -> str:
-        opened = await self.agent.new_session(cwd="/", mcp_servers=[])
-        return opened.session_id
-
-    def prompt(self, session: str, text: str = "hi") -> asyncio.Task[schema.PromptResponse]:
-        return asyncio.ensure_future(self.agent.prompt(session_id=session, prompt=[acp.text_block(text)]))
-
-    async def heard(self, text: str) -> None:
-        """Wait until that much was streamed."""
-        async with self.told:
-            await self.told.wait_for(lambda: text in self.said())
-
-    def said(self, session: str | None = None) -> str:
-        return "".join(
-            update.content.text
-            for told, update in self.updates
-            if session in (None, told) and isinstance(update, schema.AgentMessageChunk)
-        )
-
-
-Scenario = Callable[[Editor], Awaitable[None]]
-
-
-async def play(upstream: Upstream, scenario: Scenario, command: str, folder: Path, extra: str = "") -> None:
-    """Run a scenario against a fresh process; it must leave with 0 and without a word on stderr."""
-    config = folder / "continuum.yaml"
-    config.write_text(
-        "logging: {level: error}\n"
-        f"backends: [{{name: b, type: generic, url: '{upstream.url}/v1', models: [test-model, other-model]}}]\n{extra}",
-        encoding="utf-8",
-    )
-    token = trio.lowlevel.current_trio_token()
-
-    async def main() -> None:
-        editor = Editor(token)
-        errors: list[BaseException] = []
-
-        def watch(event: StreamEvent) -> None:
-            try:
-                editor.watch(event)
-            except Exception as error:  # the SDK would only log it
-                errors.append(error)
-                raise
-
-        arguments = (command, "--mode", "stdio", "--config", str(config))
-        async with (
-            asyncio.timeout(SECONDS),
-            acp.spawn_agent_process(editor, *arguments, observers=[watch]) as (agent, process),  # type: ignore[arg-type]
-        ):
-            editor.agent, editor.process = agent, process
-            hello = await agent.initialize(protocol_version=acp.PROTOCOL_VERSION)
-            assert hello.protocol_version == 1
-            await scenario(editor)
-        assert process.stderr is not None
-        said = await process.stderr.read()
-        assert (process.returncode, said) == (0, b"")
-        assert not errors
-        assert editor.checked
-
-    await trio.to_thread.run_sync(asyncio.run, main())
+async def play(upstream: Upstream, scenario: Scenario, command: str, folder: Path, **sections: Any) -> None:
+    config = write_config(folder, [backend(upstream.url, models=["test-model", "other-model"])], **sections)
+    await run_editor(command, config, scenario, abilities=None)
 
 
 async def test_handshake_and_streaming(continuum_command: str, tmp_path: Path) -> None:
@@ -120,12 +28,11 @@ async def test_handshake_and_streaming(continuum_command: str, tmp_path: Path) -
         newer = await editor.agent.initialize(protocol_version=99)
         assert newer.protocol_version == 1
         await editor.agent.authenticate(method_id="any")
-        session = await editor.new_session()
+        session = await editor.open()
         assert (await editor.prompt(session)).stop_reason == "end_turn"
         assert editor.said() == "Every word of this answer is made up."
-        chunks = [update for _, update in editor.updates if isinstance(update, schema.AgentMessageChunk)]
-        assert len(chunks) > 1
-        assert len({chunk.message_id for chunk in chunks}) == 1
+        assert len(editor.chunks()) > 1
+        assert len({chunk.message_id for chunk in editor.chunks()}) == 1
 
     async with open_upstream() as upstream:
         await play(upstream, scenario, continuum_command, tmp_path)
@@ -152,7 +59,7 @@ async def test_two_sessions_at_once(continuum_command: str, tmp_path: Path) -> N
     gate = trio.Event()
 
     async def scenario(editor: Editor) -> None:
-        slow, fast = await editor.new_session(), await editor.new_session()
+        slow, fast = await editor.open(), await editor.open()
         first = editor.prompt(slow)
         await editor.heard("slow ")
         await editor.prompt(fast)
@@ -170,7 +77,7 @@ async def test_a_second_prompt_queues_and_the_conversation_goes_on(continuum_com
     gate = trio.Event()
 
     async def scenario(editor: Editor) -> None:
-        session = await editor.new_session()
+        session = await editor.open()
         prompts = [editor.prompt(session, text) for text in ("a", "b")]
         await editor.heard("one")
         assert len(upstream.calls) == 1
@@ -180,7 +87,7 @@ async def test_a_second_prompt_queues_and_the_conversation_goes_on(continuum_com
 
     async with open_upstream() as upstream:
         upstream.push(Stream(("one", Wait(gate))), Stream(("two",), finish_reason="length"))
-        await play(upstream, scenario, continuum_command, tmp_path, "acp: {system_prompt: be brief}\n")
+        await play(upstream, scenario, continuum_command, tmp_path, acp={"system_prompt": "be brief"})
     assert [(message["role"], message["content"]) for message in upstream.calls[1].json["messages"]] == [
         ("system", "be brief"),
         ("user", "a"),
@@ -191,7 +98,7 @@ async def test_a_second_prompt_queues_and_the_conversation_goes_on(continuum_com
 
 async def test_cancel_in_each_state(continuum_command: str, tmp_path: Path) -> None:
     async def scenario(editor: Editor) -> None:
-        session = await editor.new_session()
+        session = await editor.open()
 
         before_the_first_token = editor.prompt(session)
         call = await editor.in_trio(upstream.next_call)
@@ -220,7 +127,7 @@ async def test_upstream_faults_become_errors_and_the_session_stays_usable(
     continuum_command: str, tmp_path: Path
 ) -> None:
     async def scenario(editor: Editor) -> None:
-        session = await editor.new_session()
+        session = await editor.open()
         with pytest.raises(acp.RequestError) as caught:
             await editor.prompt(session)
         assert caught.value.code == -32603
@@ -234,7 +141,7 @@ async def test_upstream_faults_become_errors_and_the_session_stays_usable(
 
 async def test_the_model_picker(continuum_command: str, tmp_path: Path) -> None:
     async def scenario(editor: Editor) -> None:
-        opened = await editor.agent.new_session(cwd="/", mcp_servers=[])
+        opened = await editor.agent.new_session(cwd=str(tmp_path), mcp_servers=[])
         assert opened.config_options is not None
         option = opened.config_options[0]
         assert isinstance(option, schema.SessionConfigOptionSelect)
@@ -249,10 +156,10 @@ async def test_the_model_picker(continuum_command: str, tmp_path: Path) -> None:
 
 async def test_end_of_input_mid_turn(continuum_command: str, tmp_path: Path) -> None:
     async def scenario(editor: Editor) -> None:
-        session = await editor.new_session()
+        session = await editor.open()
         stuck = editor.prompt(session)
         await editor.heard("half")
-        fine = editor.prompt(await editor.new_session())
+        fine = editor.prompt(await editor.open())
         await editor.heard("whole")
         assert editor.process.stdin is not None
         editor.process.stdin.write_eof()
@@ -263,7 +170,7 @@ async def test_end_of_input_mid_turn(continuum_command: str, tmp_path: Path) -> 
 
     async with open_upstream() as upstream:
         upstream.push(Stream(("half", Hang())), Completion(("whole",)))
-        await play(upstream, scenario, continuum_command, tmp_path, "acp: {eof_grace: 300ms}\n")
+        await play(upstream, scenario, continuum_command, tmp_path, acp={"eof_grace": "300ms"})
 
 
 async def _set(event: trio.Event) -> None:
@@ -271,30 +178,30 @@ async def _set(event: trio.Event) -> None:
 
 
 async def _cancelled(editor: Editor, session: str, prompt: asyncio.Task[schema.PromptResponse]) -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(CANCEL_SECONDS):
         await editor.agent.cancel(session_id=session)
         assert (await prompt).stop_reason == "cancelled"
 
 
 async def test_sessions_last_across_processes(continuum_command: str, tmp_path: Path) -> None:
     sessions: list[str] = []
-    stored = f"storage: {{dir: '{tmp_path}/state'}}\n"
+    cwd = str(tmp_path)
 
     async def begun(editor: Editor) -> None:
-        sessions.append(await editor.new_session())
+        sessions.append(await editor.open())
         await editor.agent.set_session_mode(session_id=sessions[0], mode_id="read_only")
         await editor.prompt(sessions[0], "first")
 
     async def gone_on(editor: Editor) -> None:
-        listed = await editor.agent.list_sessions(cwd="/")
+        listed = await editor.agent.list_sessions(cwd=cwd)
         assert [(each.session_id, each.title) for each in listed.sessions] == [(sessions[0], "first")]
-        resumed = await editor.agent.resume_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        resumed = await editor.agent.resume_session(session_id=sessions[0], cwd=cwd, mcp_servers=[])
         assert (resumed.modes and resumed.modes.current_mode_id) == "read_only"
         assert editor.said() == ""
-        await editor.agent.load_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        await editor.agent.load_session(session_id=sessions[0], cwd=cwd, mcp_servers=[])
         assert editor.said() == "one"
         await editor.prompt(sessions[0], "second")
-        fork = await editor.agent.fork_session(session_id=sessions[0], cwd="/", mcp_servers=[])
+        fork = await editor.agent.fork_session(session_id=sessions[0], cwd=cwd, mcp_servers=[])
         await editor.prompt(fork.session_id, "third")
         await editor.agent.close_session(session_id=sessions[0])
         with pytest.raises(acp.RequestError) as caught:
@@ -303,7 +210,7 @@ async def test_sessions_last_across_processes(continuum_command: str, tmp_path: 
 
     async with open_upstream() as upstream:
         upstream.push(Stream(("one",)), Stream(("two",)), Stream(("three",)))
-        await play(upstream, begun, continuum_command, tmp_path, stored)
-        await play(upstream, gone_on, continuum_command, tmp_path, stored)
+        await play(upstream, begun, continuum_command, tmp_path)
+        await play(upstream, gone_on, continuum_command, tmp_path)
     for call, said in ((1, ["first", "one", "second"]), (2, ["first", "one", "second", "two", "third"])):
         assert [message["content"] for message in upstream.calls[call].json["messages"]] == said

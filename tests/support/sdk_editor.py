@@ -1,15 +1,16 @@
 """The official Python SDK as an editor with files, terminals and a user: a process of its own for the agent, every
 message held to the schemas.
 
-The SDK lives on asyncio: it runs in a thread.
+The SDK lives on asyncio: it runs in a thread, and asks the upstream, which lives on trio, across it.
 """
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import acp
 import mcp_server
@@ -18,7 +19,12 @@ from acp import schema
 from acp.connection import StreamDirection, StreamEvent
 from acp_schema import hold_to_schema
 
+T = TypeVar("T")
 SECONDS = 40
+LEAVE_SECONDS = 15  # until the SDK kills the agent, which would show in its exit code
+ABILITIES = schema.ClientCapabilities(
+    fs=schema.FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=True
+)
 
 Scenario = Callable[["Editor"], Awaitable[None]]
 
@@ -30,21 +36,31 @@ class Editor:
     """
 
     folder: Path
-    answer: str = "allow_once"
+    answer: str
+    trio_token: trio.lowlevel.TrioToken
     asked: list[schema.ToolCallUpdate] = field(default_factory=list[schema.ToolCallUpdate])
     written: dict[str, str] = field(default_factory=dict[str, str])
     terminal: asyncio.subprocess.Process | None = None
     released: list[str] = field(default_factory=list[str])
-    updates: list[Any] = field(default_factory=list[Any])
+    received: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     told: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     agent: acp.Agent = field(init=False)
+    process: asyncio.subprocess.Process = field(init=False)
+
+    @property
+    def updates(self) -> list[Any]:
+        """Of all sessions."""
+        return [update for _, update in self.received]
+
+    async def in_trio(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+        return await asyncio.to_thread(partial(trio.from_thread.run, trio_token=self.trio_token), function, *args)
 
     async def open(self, *servers: Any) -> str:
         opened = await self.agent.new_session(cwd=str(self.folder), mcp_servers=list(servers))
         return opened.session_id
 
-    def prompt(self, session: str, text: str) -> asyncio.Task[schema.PromptResponse]:
+    def prompt(self, session: str, text: str = "hi") -> asyncio.Task[schema.PromptResponse]:
         return asyncio.ensure_future(self.agent.prompt(session_id=session, prompt=[acp.text_block(text)]))
 
     async def cancel(self, session: str) -> None:
@@ -57,17 +73,25 @@ class Editor:
         async with self.told:
             await self.told.wait_for(holds)
 
+    async def heard(self, text: str) -> None:
+        """Wait until that much was streamed."""
+        await self.until(lambda: text in self.said())
+
     async def _look(self) -> None:
         async with self.told:
             self.told.notify_all()
 
-    def said(self) -> str:
-        chunks = [update for update in self.updates if isinstance(update, schema.AgentMessageChunk)]
-        return "".join(chunk.content.text for chunk in chunks if isinstance(chunk.content, schema.TextContentBlock))
+    def chunks(self, session: str | None = None) -> list[schema.AgentMessageChunk]:
+        """Of what the agent said, in one session or in all."""
+        updates = [update for told, update in self.received if session in {None, told}]
+        return [update for update in updates if isinstance(update, schema.AgentMessageChunk)]
+
+    def said(self, session: str | None = None) -> str:
+        contents = [chunk.content for chunk in self.chunks(session)]
+        return "".join(content.text for content in contents if isinstance(content, schema.TextContentBlock))
 
     async def session_update(self, session_id: str, update: Any, **_: Any) -> None:
-        del session_id
-        self.updates.append(update)
+        self.received.append((session_id, update))
         await self._look()
 
     async def request_permission(
@@ -131,10 +155,20 @@ def mcp_double() -> schema.McpServerStdio:
     return schema.McpServerStdio(name="double", command=sys.executable, args=[mcp_server.__file__, "none"], env=[])
 
 
-async def run_editor(command: str, config: Path, scenario: Scenario, answer: str = "allow_once") -> Editor:
-    """Run a scenario against a fresh process; the editor as it was then."""
+async def run_editor(
+    command: str,
+    config: Path,
+    scenario: Scenario,
+    answer: str = "allow_once",
+    *,
+    abilities: schema.ClientCapabilities | None = ABILITIES,
+) -> Editor:
+    """Run a scenario against a fresh process, which must leave with 0 and without a word on stderr; the editor as it
+    was then.
+    """
     methods: dict[int, str] = {}
     errors: list[BaseException] = []
+    token = trio.lowlevel.current_trio_token()
 
     def watch(event: StreamEvent) -> None:
         if event.direction is StreamDirection.OUTGOING:
@@ -148,17 +182,24 @@ async def run_editor(command: str, config: Path, scenario: Scenario, answer: str
             raise
 
     async def main() -> Editor:
-        editor = Editor(config.parent, answer)
+        editor = Editor(config.parent, answer, token)
         arguments = (command, "--mode", "stdio", "--config", str(config))
         async with (
             asyncio.timeout(SECONDS),
-            acp.spawn_agent_process(editor, *arguments, observers=[watch]) as (agent, _),  # type: ignore[arg-type]
+            acp.spawn_agent_process(
+                editor,  # type: ignore[arg-type]
+                *arguments,
+                transport_kwargs={"shutdown_timeout": LEAVE_SECONDS},
+                observers=[watch],
+            ) as (agent, process),
         ):
-            editor.agent = agent
-            files = schema.FileSystemCapabilities(read_text_file=True, write_text_file=True)
-            abilities = schema.ClientCapabilities(fs=files, terminal=True)
-            await agent.initialize(protocol_version=acp.PROTOCOL_VERSION, client_capabilities=abilities)
+            editor.agent, editor.process = agent, process
+            hello = await agent.initialize(protocol_version=acp.PROTOCOL_VERSION, client_capabilities=abilities)
+            assert hello.protocol_version == 1
             await scenario(editor)
+        assert process.stderr is not None
+        said = await process.stderr.read()
+        assert (process.returncode, said) == (0, b"")
         return editor
 
     editor = await trio.to_thread.run_sync(asyncio.run, main())
