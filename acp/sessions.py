@@ -248,7 +248,7 @@ def _anew(session: Session, *, asleep: bool) -> Session:
     made = Session(session.id, session.cwd, session.host, session.settings, session.nursery)
     made.additional_directories, made.mcp_servers = session.additional_directories, session.mcp_servers
     made.mode, made.chosen_model, made.thought_level = session.mode, session.chosen_model, session.thought_level
-    made.title, made.asleep = session.title, asleep
+    made.title, made.cost, made.asleep = session.title, session.cost, asleep
     if not asleep:
         made.history = session.history
     return made

@@ -266,14 +266,19 @@ def test_a_session_nobody_uses_leaves_memory_and_comes_back_with_its_history() -
 
 
 async def test_at_the_limit_a_session_that_slept_is_woken_for_its_prompt() -> None:
-    scripted = host(text_answer("one"), text_answer("two"), text_answer("three"))
+    used = UsageReported(Usage(100, 20))
+    answers = [[*steps, used, end] for *steps, end in map(text_answer, ("one", "two", "three"))]
+    scripted = ScriptedHost(deque(answers), context_window=1000, cost=0.25)
     async with agent(scripted, acp={"sessions": {"max_concurrent": 1}}) as peer:
         first = await peer.new_session()
         await peer.answer(await peer.prompt(first, "a"))
         second = await peer.new_session()
         await peer.answer(await peer.prompt(second, "b"))
         await peer.answer(await peer.prompt(first, "c"))
+        updates = [each["update"] for each in peer.notices]
     assert [text for _, text in scripted.texts(2)] == ["a", "one", "c"]
+    costs = [each["cost"]["amount"] for each in updates if each["sessionUpdate"] == "usage_update"]
+    assert costs == [0.25, 0.25, 0.5]
 
 
 async def test_a_store_that_cannot_be_opened_is_told_and_the_agent_works(
