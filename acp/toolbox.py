@@ -1,4 +1,4 @@
-"""The tools of one turn: which are offered, and one call from the model's words to its result.
+"""The tools of one turn: which are offered, and one call from the model's words to its result in the transcript.
 
 The client sees `pending` until the call may run, then `in_progress`, then `completed` or `failed`.
 """
@@ -9,11 +9,11 @@ import json
 import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from continuum.chat import Image, Text, Tool, ToolUse
+from continuum.chat import Tool, ToolUse
 
 from .jsonrpc import JsonObject, is_object
 from .lazy import load_target
@@ -24,9 +24,10 @@ from .tools.base import Action, Output, ToolFault, ToolRow, parameters_of, text_
 
 if TYPE_CHECKING:
     from .session import Session
+    from .transcript import Transcript
     from .workbench import Workbench
 
-__all__ = ["Result", "Toolbox"]
+__all__ = ["Toolbox"]
 
 _log: Final = logging.getLogger("continuum.acp")
 
@@ -34,19 +35,13 @@ _LONGEST_TITLE: Final = 200
 _ROWS: Final[Mapping[str, ToolRow]] = {row.name: row for row in TOOLS}
 
 
-class Result(NamedTuple):
-    """What a call gave, for the model."""
-
-    content: list[Text | Image]
-    is_error: bool
-
-
 class Toolbox:
     """The tools as the session's mode and configuration allow them now."""
 
-    def __init__(self, session: Session, bench: Workbench) -> None:
+    def __init__(self, session: Session, bench: Workbench, transcript: Transcript) -> None:
         self._session = session
         self._bench = bench
+        self._transcript = transcript
 
     def offered(self) -> list[Tool]:
         """What the model is told it may call."""
@@ -57,20 +52,30 @@ class Toolbox:
             return own
         return own + [Tool(name, tool.description, tool.parameters) for name, _, tool in self._bench.servers.tools()]
 
-    async def run(self, call: ToolUse) -> Result:
-        """Do what the model asks, if it may. Every fault is told to the model; only Cancelled comes out."""
+    async def run(self, call: ToolUse) -> None:
+        """Do what the model asks, if it may. Every fault is told to the model; only Cancelled comes out.
+
+        The result is noted before it is shown: a client that is slow to read changes nothing about what was done.
+        """
         row = _ROWS.get(call.name)
         view = _View(self._session.id, self._bench, call, row)
         try:
             action = await self._prepare(row, view)
         except ToolFault as fault:
-            return await view.refuse(str(fault))
-        await view.open(action)
+            self._note(call, Output(str(fault), failed=True))
+            await view.refuse(str(fault))
+            return
         try:
-            return await self._carry_out(view, action)
+            await view.open(action)
+            output = await self._carry_out(view, action)
+            self._note(call, output)
+            await view.end(output)
         except BaseException:  # cancelled, alone or in a group
             view.drop()
             raise
+
+    def _note(self, call: ToolUse, output: Output) -> None:
+        self._transcript.result(call, output.said, is_error=output.failed)
 
     async def _prepare(self, row: ToolRow | None, view: _View) -> Action:
         arguments = view.read_arguments()
@@ -86,15 +91,15 @@ class Toolbox:
         action: Action = await module(self._bench, arguments)
         return action
 
-    async def _carry_out(self, view: _View, action: Action) -> Result:
+    async def _carry_out(self, view: _View, action: Action) -> Output:
         if not await self._allowed(view, action):
-            return await view.end(Output("Not done: the user does not allow it", failed=True))
+            return Output("Not done: the user does not allow it", failed=True)
         await view.begin()
+        self._transcript.run(view.call)
         try:
-            output = await action.run(view.progress)
+            return await action.run(view.progress)
         except ToolFault as fault:
-            output = Output(str(fault), failed=True)
-        return await view.end(output)
+            return Output(str(fault), failed=True)
 
     async def _allowed(self, view: _View, action: Action) -> bool:
         session, grants = self._session, self._bench.grants
@@ -124,6 +129,7 @@ class _View:
         self._session_id = session_id
         self._client = bench.client
         self._input: Any = call.arguments
+        self._ended = False
 
     def read_arguments(self) -> JsonObject:
         """What the model wrote, as an object. ToolFault: it is none."""
@@ -161,19 +167,18 @@ class _View:
         """Show what there is so far."""
         await self._send({**self._change, "content": content})
 
-    async def end(self, output: Output) -> Result:
+    async def end(self, output: Output) -> None:
         """It has run, or may not."""
+        self._ended = True
         ended: ToolCallChange = {**self._change, "status": "failed" if output.failed else "completed"}
         if output.content != []:
             ended["content"] = output.shown
         if output.raw is not None:
             ended["rawOutput"] = output.raw
         await self._send(ended)
-        return Result(output.said, output.failed)
 
-    async def refuse(self, reason: str) -> Result:
+    async def refuse(self, reason: str) -> None:
         """It is none that can be done."""
-        output = Output(reason, failed=True)
         await self._send(
             {
                 "sessionUpdate": "tool_call",
@@ -185,11 +190,10 @@ class _View:
                 "content": text_content(reason),
             }
         )
-        return Result(output.said, is_error=True)
 
     def drop(self) -> None:
         """The turn was cancelled meanwhile: the client must not show it as running for ever."""
-        if not self._quiet:
+        if not (self._quiet or self._ended):
             self._client.post_update(self._session_id, {**self._change, "status": "failed"})
 
     @property

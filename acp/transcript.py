@@ -15,6 +15,7 @@ __all__ = ["Transcript"]
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME: Final = 64
 _NOT_RUN: Final = "Not run: the turn ended first"
+_STOPPED: Final = "Stopped before its end, with the turn: what it had done by then is done"
 
 
 class Transcript:
@@ -25,7 +26,8 @@ class Transcript:
 
     def __init__(self, prompt: Message, history: Sequence[Message] = ()) -> None:
         self._messages = [prompt]
-        self._open: list[ToolUse] = []  # calls of the last answer, not yet run
+        self._open: list[ToolUse] = []  # calls of the last answer that have no result
+        self._running: ToolUse | None = None  # of these
         self._refused = False
         self._ids = {part.id for message in history for part in message.parts if isinstance(part, ToolUse)}
 
@@ -34,7 +36,10 @@ class Transcript:
         """What is to be remembered: nothing if the turn showed nothing, or was refused (ACP: refusal)."""
         if self._refused or len(self._messages) == 1:
             return []
-        pending: list[Part] = [ToolResult(call.id, [Text(_NOT_RUN)], is_error=True) for call in self._open]
+        pending: list[Part] = [
+            ToolResult(call.id, [Text(_STOPPED if call is self._running else _NOT_RUN)], is_error=True)
+            for call in self._open
+        ]
         if not pending:
             return list(self._messages)
         last = self._messages[-1]
@@ -64,6 +69,10 @@ class Transcript:
             kept = [_legal(part) if isinstance(part, ToolUse) else part for part in shown]
             self._messages.append(Message("assistant", kept))
             self._open = calls
+
+    def run(self, call: ToolUse) -> None:
+        """An open call begins."""
+        self._running = call
 
     def result(self, call: ToolUse, content: list[Text | Image], *, is_error: bool) -> None:
         """Take what an open call gave."""

@@ -62,7 +62,7 @@ class _Turn:
         self._session = session
         self._bench = bench
         self._transcript = transcript
-        self._toolbox = Toolbox(session, bench)
+        self._toolbox = Toolbox(session, bench, transcript)
         self.usages: list[Usage] = []
         self._retried = False
         self._slow = False
@@ -78,8 +78,7 @@ class _Turn:
             if not calls or reason in _OVER:
                 return _STOP_REASONS.get(reason, "end_turn")
             for call in calls:
-                result = await self._toolbox.run(call)
-                self._transcript.result(call, result.content, is_error=result.is_error)
+                await self._toolbox.run(call)
         return "max_turn_requests"
 
     async def _answer(self) -> ChatResponse:

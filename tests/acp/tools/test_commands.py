@@ -140,7 +140,7 @@ async def test_cancel_ends_the_group_within_a_second(tmp_path: Path) -> None:
         assert processes(f"sleep {marker}") == {}
         assert ide.tool_call("c1")["statuses"] == ["pending", "in_progress", "failed"]
         assert await ide.prompt(session) == {"stopReason": "end_turn"}
-    assert "Not run" in told(scripted)
+    assert "Stopped before its end" in told(scripted)
 
 
 async def test_the_clients_terminal_is_embedded_and_released(tmp_path: Path) -> None:

@@ -1,14 +1,20 @@
 """The turn as a loop: tools are called until the model stops, and every fault of a call is told to the model."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from acp_peer import ScriptedHost, text_answer
+from acp_peer import ScriptedHost, config_of, text_answer
 from desk import call, calls, open_desk, results, told
 
-from continuum.chat import Message, Text, ToolResult, ToolUse
+from continuum.acp.client import Client
+from continuum.acp.equipment import equip
+from continuum.acp.session import Session, Settings
+from continuum.acp.toolbox import Toolbox
+from continuum.acp.transcript import Transcript
+from continuum.chat import ChatResponse, Choice, Message, ResponsePart, Text, ToolResult, ToolUse
 from continuum.errors import UpstreamRejected
 
 
@@ -162,3 +168,50 @@ async def test_a_client_that_stops_reading_holds_the_turn_and_can_still_cancel(t
         ide.reading.set()
         with trio.fail_after(5):
             assert await end() == {"stopReason": "cancelled"}
+
+
+class Full:
+    """A client's channel. It is full behind the nth line, and there the turn is cancelled."""
+
+    def __init__(self, lines: int, scope: trio.CancelScope) -> None:
+        self.lines: list[bytes] = []
+        self._full, self._scope = lines, scope
+
+    def post(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    async def room(self) -> None:
+        if len(self.lines) == self._full:
+            self._scope.cancel()
+            await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("lines", "statuses", "said"),
+    [
+        (1, ["pending", "failed"], "Not run"),
+        (2, ["pending", "in_progress", "failed"], "Not run"),
+        (3, ["pending", "in_progress", "completed"], "text"),
+    ],
+)
+async def test_a_call_is_ended_wherever_a_slow_client_holds_a_turn_that_is_cancelled(
+    lines: int, statuses: list[str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_text("text")
+    async with trio.open_nursery() as nursery:
+        session = Session("s", str(tmp_path), ScriptedHost(), Settings.of(config_of().acp), nursery)
+        scope = trio.CancelScope()
+        full = Full(lines, scope)
+        transcript = Transcript(Message.of_text("user", "hi"))
+        wanted = ResponsePart("tool", '{"path": "f"}', id="c1", name="read_file")
+        transcript.answer(ChatResponse("c", "m", choices=[Choice([wanted], "tool_calls")]))
+        toolbox = Toolbox(session, await equip(session, Client(full)), transcript)
+        with scope:
+            await toolbox.run(transcript.open_calls[0])
+    assert scope.cancelled_caught
+    assert [json.loads(line)["params"]["update"]["status"] for line in full.lines] == statuses
+    (part,) = transcript.messages[-1].parts
+    assert isinstance(part, ToolResult)
+    (text,) = part.content
+    assert isinstance(text, Text)
+    assert text.text.startswith(said)
