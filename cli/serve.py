@@ -65,19 +65,20 @@ async def _serve(setup: Setup, listeners: list[Listener]) -> None:
             for listener in listeners:
                 _say(f"listening on {listener.url}")
             _say_try(listeners[0].url, instance)
-            gc.freeze()  # nor is it looked through later
-            gc.enable()
 
         app = App(instance)
         await instance.have_admin_token()
-        _spare_collector()
+        _resume_collecting()
         await serve(app, setup.config.server, listeners, ready=announce)
 
 
-def _spare_collector() -> None:
-    """What is here when serving begins stays: looking for cycles in it took a tenth of a request's time."""
+def _resume_collecting() -> None:
+    """Look for garbage from now on. What is here when serving begins stays: looking for cycles in it took a tenth of
+    a request's time.
+    """
     gc.freeze()
     gc.set_threshold(_MANY)
+    gc.enable()
 
 
 def _say_try(url: str, instance: Instance) -> None:

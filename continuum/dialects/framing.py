@@ -39,8 +39,9 @@ class SSEParser:
 
     def feed(self, data: bytes) -> list[ServerSent]:
         """Take the next bytes; give the events they complete."""
-        pending = self._pieces or self._skip_lf or self._head is not None
+        pending = self._pieces or self._skip_lf or self._head
         if not pending and len(data) <= self._max_line and (payloads := _plain_events(data)) is not None:
+            self._head = None
             return [ServerSent(payload) for payload in payloads if payload]
         if self._head is not None:
             data = self._strip_bom(data)
