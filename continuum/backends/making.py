@@ -77,7 +77,8 @@ def _transports(number: int, entry: BackendConfig, config: Config, contexts: Con
 def _transport(number: int, entry: BackendConfig, config: Config, contexts: Contexts, *, keepalive: int) -> Transport:
     times = config.timeouts
     if retunable(entry):
-        context = contexts.of(number, entry.tls)
+        plain = entry.tls is None and Origin.of(_base(entry))[0].scheme != "https"
+        context = contexts.unused if plain else contexts.of(number, entry.tls)
         return Http1Transport(context, keepalive=keepalive, idle=times.idle, connect_timeout=times.connection)
     if _wants_socks(entry) and find_spec("socksio") is None:
         rule = "a SOCKS proxy needs the package socksio: pip install socksio"

@@ -178,6 +178,12 @@ async def test_what_a_backend_configures(authority: trustme.CA, serving: ssl.SSL
             await transport.aclose()
 
 
+async def test_the_context_for_connections_without_tls_trusts_nobody(serving: ssl.SSLContext) -> None:
+    async with raw_server(always(GOOD["a length"].wire), tls=serving) as server:
+        with pytest.raises(ConnectFailed, match="nobody trusted vouches"):
+            await ask(transport_with(Contexts().unused), server.origin)
+
+
 async def test_our_own_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
     ca, cert, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
     mine = authority.issue_cert("router@models.example")

@@ -18,6 +18,8 @@ class Contexts:
 
     def __init__(self) -> None:
         self._made: dict[str, ssl.SSLContext] = {}
+        self.unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        """For connections without TLS. It was told of nobody to trust: used all the same, it would refuse everybody."""
 
     def of(self, number: int, section: BackendTls | None) -> ssl.SSLContext:
         """The context for the backend of that number; backends with equal settings share it."""
