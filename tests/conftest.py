@@ -23,11 +23,11 @@ sys.path[:] = [entry for entry in sys.path if Path(entry or Path.cwd()).resolve(
 # Set by .ci/run, which installs everything the markers of pyproject.toml speak of.
 NOTHING_IS_OPTIONAL = os.environ.get("CONTINUUM_CI") == "1"
 
-ASYNC_TEST_TIMEOUT_S = 60
+ASYNC_TEST_TIMEOUT_S = {"default": 60, "long": 600}
 
 # Time limits per example only measure the neighbours of a shared machine. `--hypothesis-profile=long` is for .ci/long.
 settings.register_profile("default", deadline=None)
-settings.register_profile("long", deadline=None, max_examples=20_000)
+settings.register_profile("long", deadline=None, max_examples=1_000)
 settings.load_profile("default")
 
 
@@ -85,7 +85,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     test = partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in wanted})
 
     async def bounded() -> None:
-        with trio.fail_after(ASYNC_TEST_TIMEOUT_S):
+        with trio.fail_after(ASYNC_TEST_TIMEOUT_S[settings.get_current_profile_name()]):
             await test()
 
     trio.run(bounded)

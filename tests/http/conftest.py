@@ -82,7 +82,8 @@ def router(shared_home: Path, faulty_backends: list[dict[str, Any]]) -> Generato
 def patient_router(
     tmp_path_factory: pytest.TempPathFactory, faulty_backends: list[dict[str, Any]]
 ) -> Generator[Router]:
-    """The same with all the time that a busy machine may take."""
-    with running(tmp_path_factory.mktemp("patient"), config(*faulty_backends, **UNLEARNED)) as process:
+    """The same with all the time that a busy machine may take: also for answering health checks."""
+    configuration = config(*faulty_backends, health_checks={"enabled": False}, **UNLEARNED)
+    with running(tmp_path_factory.mktemp("patient"), configuration) as process:
         yield process
         assert "Traceback" not in process.stderr
