@@ -1,4 +1,6 @@
-"""A call that came over HTTP: read, handed to the engine, and its reply written back. One cancel scope per call."""
+"""A call that came over HTTP: read, handed to the engine, and its reply written back. One cancel scope owns a call:
+its connection's where our own edge has it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_call"]
 
+_LAST_WORDS = 1.0
+"""Seconds in which a client must take what is said to it when the process cannot wait any longer."""
+_STOPPING = "the router is stopping and could not wait for this answer any longer"
+
 _JSON: Headers = [(b"content-type", b"application/json")]
 _SSE: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -29,7 +35,9 @@ _SSE: Headers = [
 
 
 async def answer_call(exchange: Exchange, instance: Instance, operation: Operation, dialect: Dialect) -> None:
-    """Answer one call; the caller's leaving cancels it, upstream included. Raises ContinuumError before the head."""
+    """Answer one call; the caller's leaving cancels it, upstream included. Raises ContinuumError for what is no
+    call.
+    """
     server = instance.config.server
     _check_media_type(exchange)
     body = await exchange.body(server.max_request_body, server.body_timeout)
@@ -49,36 +57,42 @@ async def answer_call(exchange: Exchange, instance: Instance, operation: Operati
         exchange.hold_head(_SSE, config.timeouts.of(call.model).streaming.hold_head)
     failure: ContinuumError | None = None
     if exchange.direct is not None:
-        with trio.CancelScope() as scope:
-            exchange.cancel_scope = scope
-            failure = await _attempt(exchange, instance, call)
+        exchange.cancel_scope = exchange.direct.cancel_scope
+        failure = await _attempt(exchange, instance, call)
     else:
         async with trio.open_nursery() as nursery:
             exchange.cancel_scope = nursery.cancel_scope
             nursery.start_soon(_leave_with_client, exchange, nursery.cancel_scope)
             failure = await _attempt(exchange, instance, call)
             nursery.cancel_scope.cancel()
-    if exchange.interrupted and not exchange.finished:
-        failure = ShuttingDown("the router is stopping and could not wait for this answer any longer")
-    if failure is None:
-        return
-    if not exchange.status:
-        try:
-            raise failure
-        finally:
-            del failure  # its traceback holds this frame, and that the call: no body waits for the cycle to be found
-    await exchange.write(server_sent(dialect.write_error(failure)), more=False)
+    if failure is not None:
+        await _tell(exchange, dialect, failure)
 
 
 async def _attempt(exchange: Exchange, instance: Instance, call: Call) -> ContinuumError | None:
-    """Answer; the failure is returned, because a nursery would wrap it in a group."""
+    """Answer. The failure is returned, since a nursery would wrap it in a group; and raised by the caller it would
+    hold, in its traceback, the frame that holds it: no body waits until the collector has found that.
+    """
     try:
         async with await instance.engine.open(call) as reply:
             exchange.reply = reply
             await _write(exchange, call, reply)
     except ContinuumError as fault:
         return fault
+    except trio.Cancelled:
+        if exchange.interrupted and not exchange.finished:
+            with trio.move_on_after(_LAST_WORDS, shield=True):
+                await _tell(exchange, call.dialect, ShuttingDown(_STOPPING))
+        raise
     return None
+
+
+async def _tell(exchange: Exchange, dialect: Dialect, failure: ContinuumError) -> None:
+    """Instead of an answer, or at the end of what there is of it."""
+    if exchange.status:
+        await exchange.write(server_sent(dialect.write_error(failure)), more=False)
+    else:
+        await exchange.fail(failure, dialect)
 
 
 async def _leave_with_client(exchange: Exchange, scope: trio.CancelScope) -> None:

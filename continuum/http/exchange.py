@@ -49,11 +49,14 @@ class Direct(Protocol):
     """What our own edge offers beside ASGI, in the scope as `continuum.connection`: it cancels the application when
     the client leaves, and has read a request's body with its head where both came together.
 
-    gone: the client has left, or does not take what is sent.
+    gone: the client has left, or does not take what is sent. cancel_scope: the connection's.
     """
 
     @property
     def gone(self) -> bool: ...
+
+    @property
+    def cancel_scope(self) -> trio.CancelScope: ...
 
     def take(self) -> tuple[bytes, bool]:
         """What has come of the body, and whether that ends it."""

@@ -10,7 +10,7 @@ from chat import TEXT, Received, ask, asked, client_of
 from child import Child
 from serving import Router, backend, config, open_router, start
 
-from continuum.testing.upstream import Stream, Wait, open_upstream
+from continuum.testing.upstream import Completion, Stream, Wait, open_upstream
 
 CONFIGURATION_FAULT = 2
 
@@ -99,27 +99,30 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path, first: signal.Sig
     assert "Traceback" not in router.stderr
 
 
-async def test_at_the_grace_limit_a_stream_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stream", [True, False])
+async def test_at_the_grace_limit_a_caller_is_told(tmp_path: Path, stream: bool) -> None:  # noqa: FBT001 - pytest's parameter
     gate = trio.Event()
+    script = Stream(("one", Wait(gate))) if stream else Completion(before=(Wait(gate),))
     async with (
-        open_upstream(Stream(("one", Wait(gate)))) as upstream,
+        open_upstream(script) as upstream,
         open_router(tmp_path, config(backend(upstream.url), server={"shutdown_grace": "1s"})) as router,
         client_of(router.url) as client,
         trio.open_nursery() as nursery,
     ):
         finished: list[Received] = []
 
-        async def stream() -> None:
-            finished.append(await ask(client, asked(stream=True)))
+        async def call() -> None:
+            finished.append(await ask(client, asked(stream=stream)))
 
-        nursery.start_soon(stream)
+        nursery.start_soon(call)
         await upstream.next_call()
         router.signal(signal.SIGTERM)
         assert await router.exited() == 0
     (received,) = finished
-    assert received.text == "one"
-    assert received.error["message"]
+    assert received.error["code"] == "shutting_down"
     assert not received.done
+    assert received.status == (200 if stream else 503)
+    assert not stream or received.text == "one"
 
 
 async def _refuses(router: Router) -> None:

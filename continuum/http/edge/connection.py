@@ -79,7 +79,7 @@ class Shared:
 class Connection:
     """Satisfies `watch.Watched`, and is the `receive` and `send` of its requests.
 
-    gone: its client has hung up, or does not take what is sent.
+    gone: its client has hung up, or does not take what is sent. cancel_scope: of all that is done for it.
     """
 
     __slots__ = (
@@ -91,10 +91,10 @@ class Connection:
         "_over",
         "_reader",
         "_request",
-        "_scope",
         "_server",
         "_shared",
         "_turn",
+        "cancel_scope",
         "due",
         "gone",
         "idle",
@@ -108,7 +108,7 @@ class Connection:
         self._reader = RequestReader()
         self._request: Request
         self._answer: AnswerWriter
-        self._scope = trio.CancelScope()
+        self.cancel_scope = trio.CancelScope()
         self._over: trio.Event | None = None
         self._body_told = False
         self._bad_body: CallerError | None = None
@@ -126,7 +126,7 @@ class Connection:
     def leave(self) -> None:
         """The client has hung up: whatever is done for it is not wanted any longer."""
         self.gone = True
-        self._scope.cancel()
+        self.cancel_scope.cancel()
 
     def expire(self) -> None:
         """The client has let its time pass."""
@@ -136,7 +136,7 @@ class Connection:
         if self.idle and self._reader.begun:
             self._say_refusal(RequestTimeout("the request's head did not come in time"))
         self.gone = not self.idle
-        self._scope.cancel()
+        self.cancel_scope.cancel()
 
     def close(self) -> None:
         """Close now, whoever waits for the socket."""
@@ -155,7 +155,7 @@ class Connection:
         watch = self._shared.watch
         watch.add(self)
         try:
-            with self._scope, suppress(OSError, trio.ClosedResourceError):  # it has left, or was closed
+            with self.cancel_scope, suppress(OSError, trio.ClosedResourceError):  # it has left, or was closed
                 await self._serve()
         finally:
             watch.remove(self)
