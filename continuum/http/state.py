@@ -52,7 +52,8 @@ async def tell(exchange: Exchange, instance: Instance) -> None:
     match exchange.scope["method"]:
         case "GET" | "HEAD":
             status, said = OPEN[exchange.scope["path"]](instance)
-            await exchange.answer(status, [(b"content-type", b"application/json")], msgspec.json.encode(said))
+            body = msgspec.json.encode(said) + b"\n"  # as the pages have it: a terminal's prompt stands on its own line
+            await exchange.answer(status, [(b"content-type", b"application/json")], body)
         case "OPTIONS":
             await exchange.answer(200, [(b"allow", _METHODS.encode())], b"")
         case _:
