@@ -122,11 +122,9 @@ class Exchange:
             pieces.append(piece)
             size = len(piece)
         by = math.inf if ended else trio.current_time() + gap
-        while not ended:
+        while not ended and size <= limit:
             piece, ended = await self._next(gap, by + size / _SLOWEST)
             size += len(piece)
-            if size > limit:
-                raise _too_large(limit)
             pieces.append(piece)
         if size > limit:
             raise _too_large(limit)

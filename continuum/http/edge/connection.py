@@ -241,12 +241,16 @@ class Connection:
         return data
 
     def take(self) -> tuple[bytes, bool]:
-        """What has come of the request's body, and whether that ends it. `receive` gives the rest. Raises
-        InvalidRequest.
+        """What has come of the request's body, and whether that ends it. `receive` gives the rest: of a large body what
+        had not come yet, or what others must not be kept waiting for. Raises InvalidRequest.
         """
-        piece = self._taken()
-        self._body_told = self._reader.ended
-        return piece, self._body_told
+        reader, wire = self._reader, self.wire
+        pieces = [self._taken()]
+        while not reader.ended and wire.ready and len(pieces) < _TURNS and (data := wire.read()):
+            reader.feed(data)
+            pieces.append(self._taken())
+        self._body_told = reader.ended
+        return b"".join(pieces), reader.ended
 
     def _taken(self) -> bytes:
         try:
