@@ -100,7 +100,12 @@ class AsyncioApp:
             portal = self._portal = Portal(self._open_app)
             portal.start()
         began = portal.began
-        return portal, began.result() if began.done() else await asyncio.wrap_future(began)
+        if not began.done():
+            return portal, await asyncio.wrap_future(began)
+        fault = began.exception()
+        if fault is not None:
+            raise fault.with_traceback(None)  # with it, it would keep the frames of every request that it is told to
+        return portal, began.result()
 
     async def _live(self, receive: Any, send: Any) -> None:
         """The host's lifespan."""

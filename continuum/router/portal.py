@@ -72,8 +72,10 @@ class Portal:
         """Have a request answered. Raises ContinuumError where nobody can."""
         with self._lock:
             token = self._token
-            if self._fault is not None or token is None:
-                raise self._fault or NotRunning
+            if self._fault is not None:
+                raise self._fault.with_traceback(None)  # as of one request only
+            if token is None:
+                raise NotRunning
             self._open.add(crossing)
         with suppress(trio.RunFinishedError):  # `_run` ends every crossing there is
             token.run_sync_soon(self._spawn, crossing, scope)

@@ -5,8 +5,9 @@ import json
 import random
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import fastapi
@@ -20,7 +21,9 @@ from hosts import PREFIX, OnUvicorn, served_on_asyncio
 from sdk import converse, leave
 
 from continuum import Config, ConfigError, ContinuumRouter
+from continuum.errors import ConfigProblem
 from continuum.router import AsyncioApp
+from continuum.router.portal import App
 from continuum.testing.upstream import Hang, Raw, Send, Stream, Upstream, open_upstream
 
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")  # httpx's own, left early
@@ -166,6 +169,34 @@ async def test_a_client_that_does_not_read_holds_the_upstream_back() -> None:
                 await anext(pieces)
             assert taken >= before
         await (await upstream.next_call()).aborted()
+
+
+def test_a_start_that_failed_is_told_to_each_request_and_keeps_nothing_of_any() -> None:
+    fault = ConfigError([ConfigProblem("is required", "backends")])
+
+    def failing() -> AbstractAsyncContextManager[App]:
+        raise fault
+
+    async def ask(app: AsyncioApp) -> int:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            await asyncio.sleep(0)
+            sent.append(message)
+
+        await app({"type": "http"}, None, send)
+        return int(sent[0]["status"])
+
+    async def asked() -> None:
+        app = AsyncioApp(failing)
+        depths: list[int] = []
+        for _ in range(20):
+            assert await ask(app) == 500
+            depths.append(len(list(walk_tb(fault.__traceback__))))
+        assert depths[-1] <= depths[0], depths
+        await app.shutdown()
+
+    asyncio.run(asked())
 
 
 async def test_what_is_wrong_is_told_at_the_start() -> None:
