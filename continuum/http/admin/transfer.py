@@ -12,6 +12,7 @@ import trio
 from continuum.config import SECTIONS, Config
 from continuum.config.codec import LARGEST_FILE, dump, dump_toml, parse
 from continuum.config.edit import Base, Edit, patched, replaced
+from continuum.config.plain import is_mapping
 from continuum.config.view import ADMIN_SECTIONS, masked, revealed, without_defaults
 from continuum.errors import ConfigError, ConfigProblem, ContentTooLarge, InvalidSection, VersionConflict
 from continuum.http.admin.bodies import Apply, Export, Import
@@ -131,7 +132,11 @@ async def _read(asked: Import) -> _Text:
     data, skipped = dict(document.data), list[ConfigProblem]()
     for name in list(data):
         if name == _STRATEGY:
-            data[_ROUTING] = {_STRATEGY: data.pop(name), **(data.get(_ROUTING) or {})}
+            strategy, routing = data.pop(name), data.get(_ROUTING)
+            if routing is None:
+                data[_ROUTING] = {_STRATEGY: strategy}
+            elif is_mapping(routing):  # else its own fault is told
+                data[_ROUTING] = {_STRATEGY: strategy, **routing}
         elif name in ADMIN_SECTIONS:
             if data[name] is None:  # a heading with nothing below it
                 del data[name]

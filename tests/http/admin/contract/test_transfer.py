@@ -183,6 +183,13 @@ def test_text_that_does_not_parse_is_told_by_line_and_column_alone(
     assert b"planted-content" not in answer.body
 
 
+@pytest.mark.parametrize("routing", ["[1]", "x", "7"])
+def test_the_strategy_at_the_root_beside_a_routing_that_is_no_section(ask: PlainClient, routing: str) -> None:
+    for text in ("selection_strategy: Random\nrouting: {}\n", "routing: {}\nselection_strategy: Random\n"):
+        answer = ask("POST", "/config/import", yaml_import(text.format(routing)))
+        assert faults(answer) == {"routing": "routing must be a mapping"}
+
+
 def test_references_in_text_that_is_sent_stay_text(ask: PlainClient) -> None:
     ok(ask("POST", "/config/import", yaml_import("routing: {default_model: '${HOME}'}")))
     assert section(ask, "routing")["default_model"] == "${HOME}"
