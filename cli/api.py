@@ -11,6 +11,7 @@ import click
 import httpx
 
 from continuum.config.address import TcpAddress, UnixAddress, parse_bind
+from continuum.config.plain import is_mapping
 from continuum.errors import ContinuumError
 from continuum.storage.admin_token import AdminToken
 from continuum.storage.folder import state_folder
@@ -54,15 +55,17 @@ class Api:
             except httpx.TransportError as fault:
                 raise AdminRefused(f"no router answers at {self.url}: {type(fault).__name__}") from None
         try:
-            answer: dict[str, Any] = response.json()
+            answer = response.json()
         except ValueError:
-            raise AdminRefused(f"what answers at {self.url} is no admin API (status {response.status_code})") from None
+            answer = None
+        if not is_mapping(answer):
+            raise AdminRefused(f"what answers at {self.url} is no admin API (status {response.status_code})")
         if response.status_code != 200 and self.as_json:
             print_json(answer)
             raise click.exceptions.Exit(1)
         if response.status_code != 200:
             raise AdminRefused(_refusal(answer))
-        return answer
+        return dict(answer)
 
     def tell(self, answer: Mapping[str, Any], words: str) -> None:
         """Print an answer: as JSON where that is wanted, else what was done and the warnings."""

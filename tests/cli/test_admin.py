@@ -5,8 +5,10 @@ import os
 import pty
 import re
 import subprocess
+import threading
 from collections.abc import Generator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,6 +199,24 @@ def test_a_wrong_token_and_nobody_there(shell: Shell, monkeypatch: pytest.Monkey
     assert "no router answers" in shell("get", status=1, url="http://127.0.0.1:9")
     monkeypatch.setenv("CONTINUUM_ADMIN_TOKEN", "wrong")
     assert "UNAUTHORIZED" in shell("get", status=1)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'"no"', b"<html>"])
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_another_program_that_listens_there(shell: Shell, body: bytes, flags: list[str]) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.handle_request)
+        thread.start()
+        said = shell(*flags, "get", status=1, url=f"http://127.0.0.1:{other.server_port}")
+        thread.join()
+    assert "is no admin API (status 404)" in said
 
 
 def test_the_real_command(router: Served, continuum_command: str) -> None:
