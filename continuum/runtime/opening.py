@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,26 +45,27 @@ async def make_instance(
     pool: Pool | None = None
     keys: Keyring | None = None
     facts: Facts | None = None
-    try:
-        pool = await trio.to_thread.run_sync(partial(Pool, config, client=client))
-    except ConfigError as fault:
-        problems += fault.problems
-    try:
-        keys = await make_keyring(store)
-    except ConfigError as fault:
-        problems += fault.problems
-    try:
-        facts = await trio.to_thread.run_sync(read_facts, store, config)
-    except ConfigError as fault:
-        problems += fault.problems
-    if pool is None or keys is None or facts is None:
-        if keys is not None:
-            keys.close()
-        raise ConfigError(problems)
-    prompts = await trio.to_thread.run_sync(Prompts, config.global_prompts, store.beside)
-    folder = _folder(config, owns_process=owns_process)
-    instance = Instance(store, pool, keys, prompts, facts, owns_process=owns_process, folder=folder)
-    store.prepare_with(Reloader(instance).prepare)
+    with ExitStack() as undo:
+        try:
+            pool = await trio.to_thread.run_sync(partial(Pool, config, client=client))
+        except ConfigError as fault:
+            problems += fault.problems
+        try:
+            keys = await make_keyring(store)
+            undo.callback(keys.close)
+        except ConfigError as fault:
+            problems += fault.problems
+        try:
+            facts = await trio.to_thread.run_sync(read_facts, store, config)
+        except ConfigError as fault:
+            problems += fault.problems
+        if pool is None or keys is None or facts is None:
+            raise ConfigError(problems)
+        prompts = await trio.to_thread.run_sync(Prompts, config.global_prompts, store.beside)
+        folder = _folder(config, owns_process=owns_process)
+        instance = Instance(store, pool, keys, prompts, facts, owns_process=owns_process, folder=folder)
+        store.prepare_with(Reloader(instance).prepare)
+        undo.pop_all()
     return instance
 
 
