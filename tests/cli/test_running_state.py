@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import yaml
 from chat import ask, asked, client_of
 from command import invoke
-from serving import Router, backend, config, open_router
+from serving import Router, backend, config, free_port, open_router
 from shaped import read
 
 from continuum.cli.api import AdminRefused
@@ -23,13 +22,6 @@ TOKEN = "planted-admin-token-4711"
 ADMIN = {"auth": {"method": "bearer_token", "token": TOKEN}}
 FILE = "continuum-under-test.yaml"
 LIST = ("backends", "list", "--config", FILE)
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

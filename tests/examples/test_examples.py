@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -15,7 +14,7 @@ import pytest
 import trio
 from chat import MODEL, TEXT, asked
 from child import Child
-from serving import backend, config
+from serving import backend, config, free_port
 
 from continuum.testing.upstream import Upstream, open_upstream
 
@@ -45,13 +44,6 @@ async def line(child: Child, pattern: str, pipe: str = "stdout") -> str:
 def keys(upstream: Upstream) -> dict[str, str]:
     """What discovery finds the scripted upstream by."""
     return {"OPENAI_API_KEY": "sk-example", "OPENAI_BASE_URL": upstream.url}
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def written(home: Path, content: dict[str, Any]) -> Path:

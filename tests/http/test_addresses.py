@@ -14,19 +14,12 @@ import pytest
 import trio
 from certificates import authority, certificate
 from chat import CHAT, asked, client_of
-from serving import Router, backend, config, start
+from serving import Router, backend, config, free_port, start
 
 from continuum.testing.upstream import Stream, Upstream, Wait, open_upstream
 
 CERTIFICATE = certificate()
 FIRST = r"^continuum: listening on (\S+)$"
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,7 +18,7 @@ import yaml
 from chat import CHAT, MODEL, ask, asked, client_of
 from child import Child
 from prometheus_client.parser import text_string_to_metric_families
-from serving import BACKEND_KEY, CLIENT_KEY, backend, config, open_router
+from serving import BACKEND_KEY, CLIENT_KEY, backend, config, free_port, open_router
 
 from continuum.metrics import INSTRUMENTS
 from continuum.testing.upstream import FAULTS, WORDS, Answer, Completion, Hang, Request, Stream, open_upstream
@@ -264,13 +263,6 @@ async def test_promtool_has_nothing_to_say(tmp_path: Path) -> None:
         text = (await client.get("/metrics")).text
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)  # noqa: ASYNC221 - found above; quick
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-def free_port() -> int:
-    """Prometheus does not say which port it was given when it asked for any."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 async def query(client: httpx.AsyncClient, path: str, **parameters: str) -> Any:
