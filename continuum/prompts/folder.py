@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from continuum.config.sections.global_prompts import LARGEST_PROMPT, SUFFIXES
 from continuum.errors import ConfigError, ConfigProblem, ContentTooLarge, InternalError, NotFound
 from continuum.prompts.sources import named_files
+from continuum.storage.private import write_down
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -167,10 +168,7 @@ def _replace(folder: Path, parts: tuple[str, ...], content: bytes, stack: ExitSt
     try:
         try:
             os.fchmod(descriptor, mode)
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
+            write_down(descriptor, content)
             written = int(os.fstat(descriptor).st_mtime)
         finally:
             os.close(descriptor)

@@ -10,7 +10,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["append_line", "create", "replace", "sync_folder"]
+__all__ = ["append_line", "create", "replace", "sync_folder", "write_down"]
 
 _MODE = 0o600
 _FOLDER_MODE = 0o700
@@ -56,15 +56,20 @@ def append_line(path: Path, line: bytes, *, most: int) -> None:
         os.close(descriptor)
 
 
+def write_down(descriptor: int, content: bytes) -> None:
+    """Write all of it, durably. Raises OSError, and then a part of it may be there."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
+
+
 def _write_beside(path: Path, content: bytes, mode: int) -> Path:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     try:
         os.fchmod(descriptor, mode)
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        write_down(descriptor, content)
     except OSError:
         beside.unlink(missing_ok=True)
         raise

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from continuum.storage.private import sync_folder
+from continuum.storage.private import sync_folder, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ class VersionLog:
             if there != self._size:
                 os.ftruncate(descriptor, self._size)  # a torn line, or what an earlier refusal could not take back
             try:
-                _write(descriptor, lines)
+                write_down(descriptor, lines)
                 if not self._named:
                     sync_folder(self.path.parent)
                     self._named = True
@@ -78,7 +78,7 @@ class VersionLog:
         try:
             descriptor = os.open(beside, _ANEW, _MODE)
             try:
-                _write(descriptor, lines)
+                write_down(descriptor, lines)
             finally:
                 os.close(descriptor)
             beside.replace(self.path)
@@ -109,10 +109,3 @@ def _record(line: bytes) -> bytes | None:
 
 def _checksum(record: bytes) -> bytes:
     return sha256(record).hexdigest()[:32].encode()
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
