@@ -83,7 +83,7 @@ def import_(api: Api, file: Path, *, merge: bool, dry_run: bool) -> None:
         content = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise click.UsageError(f"{file} cannot be read as UTF-8 text") from None
-    body = {"format": forms.get(file.suffix, "yaml"), "content": content, "merge": merge, "dry_run": dry_run}
+    body = {"format": forms.get(file.suffix.lower(), "yaml"), "content": content, "merge": merge, "dry_run": dry_run}
     answer = api.call("POST", "/config/import", body)
     if not answer["validation"]["valid"]:
         if api.as_json:

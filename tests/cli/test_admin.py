@@ -185,6 +185,13 @@ def test_a_key_is_named_once_in_what_is_told(shell: Shell, tmp_path: Path) -> No
     assert "bind_address: Changing" in shell("set", "server.bind_address", "127.0.0.1:9999")
 
 
+def test_a_files_suffix_tells_its_form_in_capitals_too(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "EDITED.TOML"
+    file.write_text('[logging]\nlevel = "debug"\n')
+    assert "logging" in shell("import", str(file))
+    assert "level: debug" in shell("get", "logging")
+
+
 def test_programs_get_refusals_as_json_too(shell: Shell, tmp_path: Path) -> None:
     said = shell.pipes("--json", "set", "server.workers", "0", status=1)
     refusal: Any = json.loads(said.stdout)
