@@ -20,6 +20,7 @@ import trio
 import yaml
 from chat import MODEL, ask, asked, client_of
 from command import continuum
+from patience import PATIENCE_S
 from serving import open_router
 
 from continuum.cli.app import app
@@ -155,7 +156,7 @@ async def curl(line: str, environ: dict[str, str]) -> bytes:
 
 
 async def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_S):
         return await trio.run_process(
             command, capture_stdout=True, capture_stderr=True, check=False, env={**os.environ, **environ}
         )

@@ -12,6 +12,7 @@ import pytest
 import trio
 import yaml
 from command import continuum, invoke
+from patience import PATIENCE_S
 from planted import Planted
 from planted_drive import Drive
 from serving import Router, open_router
@@ -24,7 +25,6 @@ from continuum.testing.upstream import Plain, Request, Stream, open_upstream
 
 VARIABLE = "PLANTED_BACKEND_KEY"
 USER = "planted-admin"
-SECONDS = 50
 
 
 def confession(call: Request) -> dict[str, Any]:
@@ -129,7 +129,7 @@ async def broken_files(router: Router, planted: Planted, home: Path) -> None:
     for number, text in enumerate(FAULTY_FILES, 1):
         file.write_text(text.replace("SECRET", value))
         router.signal(signal.SIGHUP)
-        with trio.fail_after(SECONDS):
+        with trio.fail_after(2 * PATIENCE_S):
             while router.stderr.count("stays as it is") < number:  # noqa: ASYNC110 - no event tells of a line
                 await trio.sleep(0.01)
     file.write_text(good)
@@ -239,7 +239,7 @@ async def test_stdio_mode_tells_nobody(tmp_path: Path, continuum_command: str) -
         file = tmp_path / "continuum.yaml"
         file.write_text(yaml.safe_dump(settings))
         environ = {**os.environ, VARIABLE: planted.secrets["environment key"], "HOME": str(tmp_path)}
-        with (tmp_path / "stderr").open("w+b") as stderr, trio.fail_after(SECONDS):
+        with (tmp_path / "stderr").open("w+b") as stderr, trio.fail_after(2 * PATIENCE_S):
             process = await trio.lowlevel.open_process(
                 [continuum_command, "--mode", "stdio", "--config", str(file)],
                 stdin=subprocess.PIPE,

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 import trio
+from patience import promised
 from raw_server import Peer, raw_server
 from stdio_agent import Agent, backend, open_agent, prompt
 
 from continuum.testing.upstream import Request, Stream, Wait, open_upstream
-
-PROMISED = 15.0
-"""Seconds after which a prompt to backends that are down has been refused."""
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -116,7 +114,7 @@ async def test_each_is_told_in_time_and_a_slow_model_is_waited_for(continuum_com
             await agent.send(*(prompt(session, name) for name, session in sessions.items()))
             for name, url in urls.items():
                 error = (await agent.answer(name))["error"]
-                assert time.monotonic() - began < PROMISED, name
+                assert time.monotonic() - began < promised(15), name
                 assert error["code"] == -32603
                 assert url.partition("//")[2] not in error["message"]
             for name in slow:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import trio
 from acp_schema import hold_lines
+from patience import PATIENCE_S
 
 from continuum.testing.upstream import open_upstream
 
-SECONDS = 30
 INITIALIZE = b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1}}\n'
 SESSION = b'{"jsonrpc":"2.0","id":1,"method":"session/new","params":{"cwd":"/"}}\n'
 
@@ -44,7 +44,7 @@ async def test_the_example_streams_one_prompt(checkout: Path, tmp_path: Path) ->
 
 
 def _run(command: str, *options: str, data: bytes = INITIALIZE + SESSION) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([command, *options], input=data, capture_output=True, timeout=SECONDS, check=False)
+    return subprocess.run([command, *options], input=data, capture_output=True, timeout=PATIENCE_S, check=False)
 
 
 LESS = "acp: {capabilities: {load_session: false, mcp: false}}\n"
@@ -77,7 +77,7 @@ def test_the_greeting_does_not_promise_what_the_configuration_forbids(
         [continuum_command, *options],
         input=INITIALIZE + SESSION + resume,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=PATIENCE_S,
         check=False,
         close_fds=close_fds,
     )

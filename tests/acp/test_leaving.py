@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 from acp_peer import Peer, ScriptedHost, Step, agent, config_of, text_answer
+from patience import PATIENCE_S
 
 from continuum.acp.server import main
 from continuum.config import Config
@@ -22,9 +23,9 @@ def host(*answers: Sequence[Step]) -> ScriptedHost:
 
 
 async def test_an_idle_agent_leaves_at_once() -> None:
-    async with agent() as peer:
+    async with agent(acp={"eof_grace": "1h"}) as peer:
         await peer.new_session()
-        assert await peer.wait_exit(within=1) == 0
+        assert await peer.wait_exit() == 0
 
 
 async def test_a_turn_that_ends_within_the_grace_is_answered() -> None:
@@ -34,7 +35,7 @@ async def test_a_turn_that_ends_within_the_grace_is_answered() -> None:
         await peer.end_input()
         gate.set()
         assert (await peer.answer(prompt))["result"]["stopReason"] == "end_turn"
-        assert await peer.wait_exit(within=1) == 0
+        assert await peer.wait_exit() == 0
 
 
 async def test_a_turn_that_does_not_end_is_cancelled_and_answered() -> None:
@@ -46,7 +47,7 @@ async def test_a_turn_that_does_not_end_is_cancelled_and_answered() -> None:
         for prompt in prompts:
             assert (await peer.answer(prompt))["result"]["stopReason"] == "cancelled"
         assert scripted.replies[0].closed.is_set()
-        assert await peer.wait_exit(within=1) == 0
+        assert await peer.wait_exit() == 0
 
 
 async def test_a_request_that_waits_for_the_configuration_is_answered_after_eof() -> None:
@@ -103,7 +104,7 @@ async def test_a_client_that_is_gone_ends_the_turn() -> None:
     async with agent(scripted, acp={"eof_grace": "50ms"}) as peer:
         await peer.prompt(await peer.new_session())
         await peer.update()
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_S):
             await peer.aclose()
             await scripted.replies[0].closed.wait()
 
@@ -116,7 +117,7 @@ async def test_a_client_that_stopped_listening_is_gone_too() -> None:
         await peer.update()
         await peer.stop_listening()
         gate.set()
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_S):
             await scripted.replies[0].closed.wait()
 
 
@@ -127,11 +128,11 @@ async def test_a_client_that_does_not_read_blocks_the_turn_not_the_cancel_and_lo
         session = await peer.new_session()
         prompt = await peer.prompt(session)
         await scripted.asked.wait()
-        await trio.testing.wait_all_tasks_blocked(0.01)
+        await trio.testing.wait_all_tasks_blocked(0.05)
         left = len(scripted.replies[0].steps)
         assert left > 1800  # 18 MB were to be had; about one is taken
         await peer.cancel(session)
-        await trio.testing.wait_all_tasks_blocked(0.01)
+        await trio.testing.wait_all_tasks_blocked(0.05)
         assert scripted.replies[0].closed.is_set()
         answer = await peer.answer(prompt)
         assert answer["result"]["stopReason"] == "cancelled"
@@ -186,7 +187,7 @@ async def test_signals_end_the_turn_in_order(number: signal.Signals) -> None:
         await peer.update()
         os.kill(os.getpid(), number)
         assert (await peer.answer(prompt))["result"]["stopReason"] == "cancelled"
-        assert await peer.wait_exit(within=1) == 0
+        assert await peer.wait_exit() == 0
 
 
 def test_main_gives_the_exit_code() -> None:

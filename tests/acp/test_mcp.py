@@ -11,6 +11,7 @@ import trio
 from acp_peer import ScriptedHost, text_answer
 from acp_schema import hold_to_schema
 from desk import call, calls, open_desk, results, told
+from patience import PATIENCE_S, promised
 
 from continuum.testing.ide import Ide, open_ide
 from continuum.testing.upstream import Stream, open_upstream
@@ -111,7 +112,7 @@ async def test_a_faulty_server_is_disabled_and_the_session_lives(fault: str, rea
 async def test_a_server_that_ends_in_a_call(tmp_path: Path) -> None:
     scripted = host(calls(call("double__echo", text="x")), text_answer("ok"))
     async with open_desk(scripted, acp=ALLOW) as ide:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await ask(ide, tmp_path, server("ends_in_call"))
         assert "disabled: it ended with status 3: out of memory" in ide.said("agent_thought_chunk")
     assert "failed" in told(scripted)
@@ -131,13 +132,13 @@ async def test_cancel_while_a_server_hangs_at_its_start_and_inside_a_call(tmp_pa
     async with open_desk(scripted, acp=ALLOW) as ide:
         hanging = await ide.new_session(str(tmp_path), mcpServers=[server("hang", pid_file=pids)])
         end = await ide.start_prompt(hanging, "x")
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(hanging)
             assert await end() == {"stopReason": "cancelled"}
         session = await ide.new_session(str(tmp_path), mcpServers=[server(pid_file=pids)])
         end = await ide.start_prompt(session, "x")
         await ide.seen(lambda ide: ide.tool_call("c1")["statuses"] == ["pending", "in_progress"])
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
         assert ide.tool_call("c1")["statuses"][-1] == "failed"
@@ -173,7 +174,7 @@ async def test_without_the_extra_the_command_that_installs_it_is_told(tmp_path: 
         upstream.push(Stream(("done",)))
         config.write_text(f"backends: [{{name: b, type: generic, url: '{upstream.url}/v1', models: [m]}}]\n")
         command = [sys.executable, "-c", program, "--mode", "stdio", "--config", str(config)]
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             async with open_ide(command, cwd=str(tmp_path), environment=env) as ide:
                 await ide.prompt(await ide.new_session(str(tmp_path), mcpServers=[server()]))
     for message in ide.messages:
@@ -192,7 +193,7 @@ async def test_servers_start_once_and_end_with_the_session(tmp_path: Path) -> No
         process = os.pidfd_open(pid)
         try:
             await ide.new_session(str(tmp_path))  # takes its place
-            with trio.fail_after(3):
+            with trio.fail_after(PATIENCE_S):
                 await trio.lowlevel.wait_readable(process)
         finally:
             os.close(process)

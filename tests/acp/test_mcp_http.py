@@ -15,11 +15,12 @@ import trio
 from acp_peer import ScriptedHost, text_answer
 from certificates import certificate
 from desk import call, calls, open_desk, told
+from patience import PATIENCE_S
+from ports import free_port
 from raw_server import Peer, raw_server
 
 from continuum.acp.mcp.link import attend
 from continuum.acp.servers import Server, ServerFault, specs_of
-from continuum.backends.managed.readiness import free_port
 
 ALLOW: dict[str, Any] = {"permissions": {"default_policy": "allow", "always_ask": []}}
 KEY = "sk-planted-mcp-key"
@@ -47,7 +48,7 @@ def running(kind: str) -> Generator[int]:
     with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         yield int(process.stdout.readline())
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("kind", PATHS)
@@ -57,7 +58,7 @@ async def test_a_tool_is_called_with_the_clients_headers(kind: str, tmp_path: Pa
     with running(kind) as port:
         async with open_desk(scripted, acp=ALLOW) as ide:
             session = await ide.new_session(str(tmp_path), mcpServers=[given(kind, port)])
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 assert await ide.prompt(session) == {"stopReason": "end_turn"}
             assert ide.said("agent_thought_chunk") == ""
             assert ide.tool_call("c1")["statuses"] == ["pending", "in_progress", "completed"]
@@ -135,7 +136,7 @@ async def disabled(cwd: Path, server: dict[str, Any], reason: str) -> None:
     scripted.answers.append(text_answer("ok"))
     async with open_desk(scripted, acp=ALLOW) as ide:
         session = await ide.new_session(str(cwd), mcpServers=[server])
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             assert await ide.prompt(session) == {"stopReason": "end_turn"}
         assert ide.said() == "ok"
         said = ide.said("agent_thought_chunk")
@@ -151,5 +152,5 @@ async def test_a_server_that_hangs_at_its_start_is_given_up(kind: str, tmp_path:
     async with raw_server(hang) as server:
         stdio = {"name": "double", "command": sys.executable, "args": [str(mcp_server.__file__), "hang"]}
         (spec,) = specs_of([], [given(kind, server.origin.port) if kind in PATHS else stdio])
-        with trio.fail_after(5), pytest.raises(ServerFault, match=r"it did not start within 0\.3 s"):
+        with trio.fail_after(PATIENCE_S), pytest.raises(ServerFault, match=r"it did not start within 0\.3 s"):
             await attend(Server(spec), str(tmp_path), start_within=0.3)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 from acp_peer import HELLO, Json, ScriptedHost, agent, config_of, text_answer
+from patience import PATIENCE_S
 
 from continuum.acp import methods
 from continuum.acp.router import METHODS, AcpMethodRouter
@@ -163,7 +164,7 @@ LOADING = threading.Semaphore(0)
 
 
 def _slow_load() -> Config:
-    LOADING.acquire(timeout=10)
+    LOADING.acquire(timeout=PATIENCE_S)
     return config_of()
 
 

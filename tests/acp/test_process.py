@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from acp_schema import hold_lines
-
-SECONDS = 20
+from patience import PATIENCE_S
 
 # As the console script does it, without the command line.
 DRIVER = """
@@ -55,7 +54,7 @@ def answers(output: bytes) -> dict[Any, dict[str, Any]]:
 
 
 def run(data: bytes, load: str = "", greeted: str = "") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command(load, greeted), input=data, capture_output=True, timeout=SECONDS, check=False)
+    return subprocess.run(command(load, greeted), input=data, capture_output=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_pipe_of_requests_is_answered_whole() -> None:

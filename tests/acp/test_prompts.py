@@ -7,6 +7,7 @@ import pytest
 import trio
 from acp_peer import Json, Peer, ScriptedHost, agent, text_answer
 from agent_process import process
+from patience import PATIENCE_S
 
 from continuum.chat import GlobalPrompt
 from continuum.testing.upstream import Upstream, open_upstream
@@ -28,7 +29,7 @@ async def turn(peer: Peer, upstream: Upstream, session: str) -> Any:
 
 async def reads(peer: Peer, upstream: Upstream, session: str, wanted: list[str]) -> None:
     """Prompt until the backend is told this, which is soon."""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while await turn(peer, upstream, session) != wanted:
             pass
 

@@ -10,12 +10,11 @@ import acp
 import pytest
 import trio
 from acp import schema
+from patience import promised
 from sdk_editor import Editor, Scenario, run_editor
 from stdio_agent import backend, write_config
 
 from continuum.testing.upstream import Completion, Hang, Plain, Raw, Stream, Upstream, Wait, open_upstream
-
-CANCEL_SECONDS = 5  # one is promised; machines that run tests are busy
 
 
 async def play(upstream: Upstream, scenario: Scenario, command: str, folder: Path, **sections: Any) -> None:
@@ -178,7 +177,7 @@ async def _set(event: trio.Event) -> None:
 
 
 async def _cancelled(editor: Editor, session: str, prompt: asyncio.Task[schema.PromptResponse]) -> None:
-    async with asyncio.timeout(CANCEL_SECONDS):
+    async with asyncio.timeout(promised(1)):
         await editor.agent.cancel(session_id=session)
         assert (await prompt).stop_reason == "cancelled"
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from acp import schema
+from patience import promised
 from sdk_editor import Editor, Scenario, mcp_double, run_editor
 from wishes import Wishes
 
 from continuum.testing.upstream import open_upstream
-
-CANCEL_SECONDS = 5  # one is promised; machines that run tests are busy
 
 
 async def play(command: str, folder: Path, scenario: Scenario, answer: str = "allow_once") -> Editor:
@@ -37,7 +36,7 @@ async def stopped(editor: Editor, session: str, text: str, there: Callable[[], b
     """A turn that is stopped once it has come to a place; the session is usable after it."""
     turn = editor.prompt(session, text)
     await editor.until(there)
-    async with asyncio.timeout(CANCEL_SECONDS):
+    async with asyncio.timeout(promised(1)):
         await editor.cancel(session)
         assert (await turn).stop_reason == "cancelled"
     assert (await editor.prompt(session, "hello")).stop_reason == "end_turn"

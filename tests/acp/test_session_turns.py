@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 from acp_peer import Json, ScriptedHost, Step, agent, text_answer
+from patience import promised
 
 from continuum.chat import (
     Failed,
@@ -185,7 +186,7 @@ async def test_cancel_mid_stream_closes_the_upstream_and_keeps_what_was_shown() 
         session = await peer.new_session()
         prompt = await peer.prompt(session, "a")
         await peer.update()
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await peer.cancel(session)
             assert (await peer.answer(prompt))["result"] == {"stopReason": "cancelled"}
         assert scripted.replies[0].closed.is_set()

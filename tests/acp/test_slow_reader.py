@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from patience import promised
 from stdio_agent import MIB, backend, cancel, open_agent, prompt
 
 from continuum.testing.upstream import Request, Stream, open_upstream
@@ -31,11 +32,12 @@ class Counted:
             yield step
 
     async def held(self) -> None:
-        """Wait until nothing of it is taken any more."""
-        before = -1
-        while self.sent != before or not self.sent:
+        """Wait until nothing of it is taken any more: not once in several looks, since a busy machine pauses, too."""
+        before, unchanged = 0, 0
+        while unchanged < 5:
+            await trio.sleep(0.2)
+            unchanged = unchanged + 1 if self.sent == before > 0 else 0
             before = self.sent
-            await trio.sleep(0.3)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
@@ -58,7 +60,7 @@ async def test_it_is_held_can_cancel_and_loses_nothing(continuum_command: str, t
         assert large.sent < large.pieces  # else nothing was to be seen
         assert agent.memory() - before < 12 * MIB
         await agent.send({"id": "late", "method": "no/such"}, cancel(session))
-        with trio.fail_after(3):
+        with trio.fail_after(promised(1)):
             await call.aborted()
         assert agent.memory() - before < 12 * MIB
         assert (await agent.answer("large"))["result"]["stopReason"] == "cancelled"

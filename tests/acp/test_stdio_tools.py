@@ -205,11 +205,11 @@ async def test_commands_and_servers(inside: Path, continuum_command: str, tmp_pa
 async def test_a_command_without_end(inside: Path, continuum_command: str, tmp_path: Path) -> None:
     """Deaf to SIGTERM, with a child of its own: the time limit ends all of it, and what it said is told."""
     line = "echo begun; trap '' TERM; sleep 600 & echo $! > pids; echo $$ >> pids; while :; do sleep 0.1; done"
-    acp = {"tools": {"command_timeout": "1s"}}
+    acp = {"tools": {"command_timeout": "3s"}}
     async with open_upstream() as upstream, open_desk(continuum_command, tmp_path, upstream, acp=acp) as desk:
         desk.ide.permissions.default = "allow_once"
         told = await desk.ask(await desk.ide.new_session(str(inside)), call("run_command", "endless", command=line))
         assert desk.ide.tool_call("endless")["statuses"][-1] == "failed"
-    assert told["endless"] == "begun\n(stopped after 1 s: the time limit)"
+    assert told["endless"] == "begun\n(stopped after 3 s: the time limit)"
     pids = [int(each) for each in (inside / "pids").read_text("ascii").split()]
     assert [command_line(pid) for pid in pids] == ["", ""]

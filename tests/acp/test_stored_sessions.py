@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 from acp_peer import Json, Peer, ScriptedHost, Step, agent, config_of, text_answer
+from patience import promised
 
 from continuum.acp.archive import Turn
 from continuum.acp.inbound import Inbound
@@ -181,7 +182,7 @@ async def test_a_turn_goes_on_when_its_session_is_loaded_again_and_can_be_cancel
         await peer.update()
         await opened(peer, "load", session)
         await peer.cancel(session)
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             assert (await peer.answer(running))["result"]["stopReason"] == "cancelled"
 
 

@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from patience import PATIENCE_S
+from ports import free_port
 
 from continuum import config
 from continuum.backends import local
@@ -24,7 +26,6 @@ from continuum.backends.local.machine import cpuinfo_has_avx2
 from continuum.backends.local.model import OVERRIDE, SMOLLM2, Package, ensure_model, model_path
 from continuum.backends.local.template import CHAT_TEMPLATE
 from continuum.backends.managed import ManagedServer
-from continuum.backends.managed.readiness import free_port
 
 GGUF = b"GGUF" + bytes(range(256)) * 5000
 MEMBER = "tiny_model/tiny.gguf"
@@ -151,7 +152,7 @@ def test_the_second_of_two_processes_waits_and_uses_what_the_first_fetched(shop:
         def second() -> None:
             assert ensure_model(hear, package=shop.package, environ=shop.environ) == path
 
-        with trio.fail_after(20), (path.parent / "model.lock").open("ab") as lock:
+        with trio.fail_after(PATIENCE_S), (path.parent / "model.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, second)

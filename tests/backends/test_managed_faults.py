@@ -7,12 +7,13 @@ import sys
 
 import pytest
 import trio
-import trio.testing
-from kennel import CHILD, Leashed, by_trio, command, crash, kennel, managed, owned, state_of
+from kennel import CHILD, Leashed, by_trio, command, crash, kennel, managed, owned, state_of, stopped_clock
 
 from continuum.backends.managed import ManagedServer
 from continuum.backends.managed.lifecycle import BACKOFF_FIRST
 from continuum.errors import ConnectFailed
+
+START_S = 6.0  # for servers that never become ready, though even a busy machine has started them by then
 
 
 async def refusal(server: ManagedServer) -> ConnectFailed:
@@ -27,7 +28,8 @@ async def test_command_that_does_not_exist() -> None:
         error = await refusal(server)
         assert error.message == "the managed server cannot be started: there is no such command"
         assert state_of(server) == "backoff"
-        assert error.retry_after == pytest.approx(BACKOFF_FIRST, abs=0.2)
+        assert error.retry_after is not None
+        assert 0 < error.retry_after <= BACKOFF_FIRST
 
 
 @by_trio
@@ -52,14 +54,12 @@ async def test_exit_at_once_tells_the_last_line_without_secrets() -> None:
 async def test_backoff_answers_at_once_and_grows_then_tries_again() -> None:
     async with kennel() as place, owned(managed(command(place, "--port", "{port}", "--exit", "3"))) as server:
         first = await refusal(server)
-        await place.next()
-        with trio.fail_after(0.3):
+        with stopped_clock() as clock:
+            await place.next()
             assert (await refusal(server)).message == first.message
-        assert place.nobody_waits()
-        assert first.retry_after is not None
-        clock = trio.lowlevel.current_clock()
-        assert isinstance(clock, trio.testing.MockClock)
-        clock.jump(first.retry_after)
+            assert place.nobody_waits()
+            assert first.retry_after is not None
+            clock.jump(first.retry_after)
         second = await refusal(server)
         await place.next()
         assert second.retry_after is not None
@@ -70,7 +70,7 @@ async def test_backoff_answers_at_once_and_grows_then_tries_again() -> None:
 async def test_never_ready_is_stopped_and_told() -> None:
     async with kennel() as place:
         argv = command(place, "--port", "{port}", "--status", "503")
-        async with owned(managed(argv, start_timeout=1)) as server, trio.open_nursery() as nursery:
+        async with owned(managed(argv, start_timeout=START_S)) as server, trio.open_nursery() as nursery:
             children: list[Leashed] = []
 
             async def note() -> None:
@@ -78,7 +78,7 @@ async def test_never_ready_is_stopped_and_told() -> None:
 
             nursery.start_soon(note)
             error = await refusal(server)
-            assert error.message == "the managed server did not become ready in 1 s: it answers 503"
+            assert error.message == "the managed server did not become ready in 6 s: it answers 503"
             await children[0].gone()
 
 
@@ -86,9 +86,9 @@ async def test_never_ready_is_stopped_and_told() -> None:
 async def test_server_that_takes_another_port_is_never_ready() -> None:
     async with kennel() as place:
         argv = command(place)
-        async with owned(managed(argv, start_timeout=1)) as server:
+        async with owned(managed(argv, start_timeout=START_S)) as server:
             error = await refusal(server)
-            assert error.message == "the managed server did not become ready in 1 s: it does not listen"
+            assert error.message == "the managed server did not become ready in 6 s: it does not listen"
 
 
 @by_trio
@@ -107,9 +107,9 @@ async def test_answers_of_another_protocol() -> None:
         "import socket,sys\ns=socket.create_server(('127.0.0.1',int(sys.argv[1])))\n"
         "while True:\n c=s.accept()[0]; c.sendall(b'220 mail ready\\r\\n'); c.close()"
     )
-    async with owned(managed([sys.executable, "-c", babble, "{port}"], start_timeout=1)) as server:
+    async with owned(managed([sys.executable, "-c", babble, "{port}"], start_timeout=START_S)) as server:
         error = await refusal(server)
-        assert error.message == "the managed server did not become ready in 1 s: it does not speak HTTP"
+        assert error.message == "the managed server did not become ready in 6 s: it does not speak HTTP"
 
 
 @by_trio
@@ -122,7 +122,8 @@ async def test_a_crash_is_answered_by_a_restart_and_a_second_one_by_backoff() ->
             await child.gone()
             assert await server.until("stopped", "backoff") == state
             server.release()
-        error = await refusal(server)
+        with stopped_clock():
+            error = await refusal(server)
         assert error.message == "the managed server exited with status 7: fatal: asked to crash"
 
 

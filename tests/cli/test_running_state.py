@@ -11,7 +11,8 @@ import pytest
 import yaml
 from chat import ask, asked, client_of
 from command import invoke
-from serving import Router, backend, config, free_port, open_router
+from ports import free_port
+from serving import Router, backend, config, open_router
 from shaped import read
 
 from continuum.cli.api import AdminRefused

@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 import pytest
 from command import KEPT_VARIABLES
+from patience import PATIENCE_S
 
 from continuum.cli.commands import COMMANDS
 
-SECONDS = 50
 FILE = """\
 backends:
   - {name: alpha, url: "http://127.0.0.1:9", models: [one, two, {id: three, upstream: x}]}
@@ -41,7 +41,9 @@ def completions(home: Path, line: str) -> list[str]:
     words = line.split(" ")
     asked = {"_CONTINUUM_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     command = [sys.executable, "-m", "continuum"]
-    done = subprocess.run(command, env=environ(home, asked), cwd=home, capture_output=True, timeout=SECONDS, check=True)
+    done = subprocess.run(
+        command, env=environ(home, asked), cwd=home, capture_output=True, timeout=PATIENCE_S, check=True
+    )
     assert done.stderr == b""
     return [answer.partition(",")[2] for answer in done.stdout.decode().split()]
 
@@ -79,7 +81,7 @@ def test_bash_completes(folder: Path, continuum_command: str) -> None:
         env=environ(folder, {"PATH": path}),
         cwd=folder,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.stdout, done.stderr) == (b"alpha\n", b"")
@@ -98,7 +100,7 @@ def on_a_terminal(home: Path, *arguments: str, **more: str) -> str:
                 pieces.append(piece)
         except OSError:
             pass  # the other side is closed: that is how a terminal ends
-        child.wait(SECONDS)
+        child.wait(PATIENCE_S)
     os.close(ours)
     return b"".join(pieces).decode().replace("\r\n", "\n")
 
@@ -141,7 +143,7 @@ def test_what_needs_no_command_loads_none(tmp_path: Path, asked: dict[str, str])
     arguments = [asked["arguments"]] if "arguments" in asked else []
     command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(
-        command, env=environ(tmp_path, more), cwd=tmp_path, capture_output=True, timeout=SECONDS, check=True
+        command, env=environ(tmp_path, more), cwd=tmp_path, capture_output=True, timeout=PATIENCE_S, check=True
     )
     assert done.stdout
     assert done.stderr == b"loaded\n"

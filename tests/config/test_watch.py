@@ -5,17 +5,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
+from patience import PATIENCE_S
 
 from continuum.config.watch import watch
-
-SOON = 10.0
 
 
 @asynccontextmanager
 async def watched(*files: Path) -> AsyncGenerator[trio.MemoryReceiveChannel[set[Path]]]:
     """What is told, after the first time, when all are."""
     send, told = trio.open_memory_channel[set[Path]](0)
-    with trio.fail_after(SOON):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, lambda: files, send.send)
             assert await told.receive() == {file for file in files if file.exists()}

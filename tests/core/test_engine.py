@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from patience import PATIENCE_S
 
 from continuum.chat import ChatRequest, ChatResponse, Fold, Message, Operation, TextDelta, Usage, UsageReported
 from continuum.config import Config, from_mapping
@@ -160,10 +161,10 @@ async def test_a_failed_attempt_keeps_no_memory_while_the_next_one_goes_on() -> 
 
 async def test_a_drip_of_bytes_is_life() -> None:
     event = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n'
-    drip = tuple(step for at in range(0, len(event), 8) for step in (Pause(0.1), event[at : at + 8]))
+    drip = tuple(step for at in range(0, len(event), 16) for step in (Pause(0.6), event[at : at + 16]))
     head = (b'data: {"id": "c", "choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n',)
     script = Stream((*head, *drip), role=False)
-    times = {"request": {"streaming": {"chunk_interval": "0.5s"}}}
+    times = {"request": {"streaming": {"chunk_interval": "3s"}}}
     async with (
         open_upstream(script) as upstream,
         open_instance(configuration(upstream.url, timeouts=times)) as instance,
@@ -274,7 +275,7 @@ async def test_cancelling_closes_the_upstream() -> None:
                     if frame.has_content():
                         scope.cancel()
         call = await upstream.next_call()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await call.aborted()
     assert scope.cancelled_caught
 

@@ -45,7 +45,7 @@ def configuration(url: str, *, kind: str = "openai", chains: Any = None, **polic
     models = ("first", "second", "third")
     backends = [{"name": model, "type": "openai", "url": url, "models": [model]} for model in models]
     backends[0]["type"] = kind
-    times = {"request": {"streaming": {"first_byte": "200ms"}, "standard": {"first_byte": "200ms"}}}
+    times = {"request": {"streaming": {"first_byte": "1s"}, "standard": {"first_byte": "1s"}}}
     return from_mapping(
         {
             "backends": backends,

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -11,12 +10,13 @@ import httpx
 import pytest
 import trio
 from hosts import served_on_asyncio
+from patience import PATIENCE_S
+from ports import free_port
 from serving import backend, config
 
 from continuum.testing.upstream import open_upstream
 
 MODEL = "gpt-4o-mini"
-SECONDS = 20
 TEXT = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text(encoding="utf-8")
 
 
@@ -42,9 +42,7 @@ async def test_a_block(
 ) -> None:
     block = BLOCKS[number]
     monkeypatch.chdir(tmp_path)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     async with open_upstream(models=(MODEL,)) as upstream:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-docs")
         monkeypatch.setenv("OPENAI_BASE_URL", upstream.url)
@@ -79,8 +77,8 @@ async def on_asyncio(names: Mapping[str, Any], url: str, path: str) -> None:
 
 async def answers(url: str) -> None:
     """Return once there is the list of models."""
-    async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client:
-        with trio.fail_after(SECONDS):
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
+        with trio.fail_after(PATIENCE_S):
             while True:
                 try:
                     answer = await client.get(url)

@@ -14,11 +14,11 @@ import pytest
 import trio
 from chat import MODEL, TEXT, asked
 from child import Child
-from serving import backend, config, free_port
+from patience import PATIENCE_S
+from ports import free_port
+from serving import backend, config
 
 from continuum.testing.upstream import Upstream, open_upstream
-
-SECONDS = 30
 
 
 def started(
@@ -55,14 +55,14 @@ def written(home: Path, content: dict[str, Any]) -> Path:
 
 
 async def chat_at(url: str) -> str:
-    async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         answer = await client.post(f"{url}/v1/chat/completions", json=asked())
         text: str = answer.raise_for_status().json()["choices"][0]["message"]["content"]
         return text
 
 
 async def get(url: str) -> Any:
-    async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         return (await client.get(url)).raise_for_status().json()
 
 
@@ -74,7 +74,7 @@ async def test_standalone_server(checkout: Path, tmp_path: Path) -> None:
             assert await trio.to_thread.run_sync(child.stop) == 0
         written(tmp_path, {"retry": {"max_attempts": 0}})
         async with started(checkout, tmp_path, "standalone_server", str(file)) as child:
-            assert await child.exited(SECONDS) == 1
+            assert await child.exited(PATIENCE_S) == 1
             assert "retry.max_attempts" in child.stderr
             assert "Traceback" not in child.stderr
 
@@ -93,13 +93,13 @@ async def test_programmatic_config(checkout: Path, tmp_path: Path) -> None:
     async with open_upstream() as upstream, open_upstream(face="ollama") as ollama:
         for environ in (keys(upstream), {"OLLAMA_URL": ollama.url}):
             async with started(checkout, tmp_path, "programmatic_config", MODEL, "hello", **environ) as child:
-                assert await child.exited(SECONDS) == 0
+                assert await child.exited(PATIENCE_S) == 0
                 assert child.stdout.strip() == TEXT
         async with started(checkout, tmp_path, "programmatic_config", "nothing", "hello", **keys(upstream)) as child:
-            assert await child.exited(SECONDS) == 1
+            assert await child.exited(PATIENCE_S) == 1
             assert child.stderr.startswith("model_not_found: ")
     async with started(checkout, tmp_path, "programmatic_config", MODEL, "hello") as child:
-        assert await child.exited(SECONDS) == 1
+        assert await child.exited(PATIENCE_S) == 1
         assert "set OLLAMA_URL or OPENAI_API_KEY" in child.stderr
 
 
@@ -112,7 +112,7 @@ async def test_hot_reload(checkout: Path, tmp_path: Path) -> None:
         assert await line(child, r"in force: (one, two; strategy Random)")
         written(tmp_path, config())
         await line(child, r"in force: (no backends)")
-        assert await child.exited(SECONDS) == 0
+        assert await child.exited(PATIENCE_S) == 0
 
 
 async def test_fastapi_integration(checkout: Path, tmp_path: Path) -> None:
@@ -171,5 +171,5 @@ def conversation(checkout: Path, home: Path, model: str, environ: dict[str, str]
         session = ask("session/new", {"cwd": str(home), "mcpServers": []})["sessionId"]
         ask("session/prompt", {"sessionId": session, "prompt": [{"type": "text", "text": "hello"}]})
         agent.stdin.close()
-        assert agent.wait(SECONDS) == 0
+        assert agent.wait(PATIENCE_S) == 0
     return messages

@@ -14,7 +14,9 @@ import pytest
 import trio
 from certificates import authority, certificate
 from chat import CHAT, asked, client_of
-from serving import Router, backend, config, free_port, start
+from patience import PATIENCE_S
+from ports import free_port
+from serving import Router, backend, config, start
 
 from continuum.testing.upstream import Stream, Upstream, Wait, open_upstream
 
@@ -37,7 +39,10 @@ async def rig(home: Path, server: Mapping[str, Any], **more: Any) -> AsyncGenera
 
 def unix_client(path: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://localhost", trust_env=False, timeout=30
+        transport=httpx.AsyncHTTPTransport(uds=str(path)),
+        base_url="http://localhost",
+        trust_env=False,
+        timeout=PATIENCE_S,
     )
 
 
@@ -151,7 +156,7 @@ async def test_ready_says_draining_for_as_long_as_is_asked(tmp_path: Path) -> No
     """New connections are taken meanwhile, and what is open finishes."""
     gate = trio.Event()
     async with (
-        rig(tmp_path, {"drain_delay": "2s"}) as (upstream, router),
+        rig(tmp_path, {"drain_delay": "6s"}) as (upstream, router),
         client_of(router.url) as client,
         trio.open_nursery() as nursery,
     ):
@@ -233,5 +238,5 @@ async def test_heads_have_limits(router: Router, name: str) -> None:
     async with stream:
         with suppress(trio.BrokenResourceError):  # refused before all of it was sent
             await stream.send_all(request)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             assert (await stream.receive_some(2**16)).startswith(f"HTTP/1.1 {status} ".encode())

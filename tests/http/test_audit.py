@@ -10,10 +10,10 @@ import trio
 import yaml
 from admin_api import ok
 from chat import client_of
+from patience import PATIENCE_S
 from serving import backend, config, open_router
 
 OPEN = {"auth": {"method": "none"}}
-SOON = 10.0
 OLD, NEW = "sk-planted-old-key-1111", "sk-planted-new-key-2222"
 
 
@@ -32,7 +32,7 @@ def lines(home: Path) -> list[Any]:
 
 async def line(home: Path, number: int) -> Any:
     """That line of the log, once it is there: without its time, which must be one."""
-    with trio.fail_after(SOON):
+    with trio.fail_after(PATIENCE_S):
         while len(lines(home)) < number:
             await trio.lowlevel.checkpoint()
     found = dict(lines(home)[number - 1])

@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 import trio
 from chat import TEXT, Received, ask, asked, client_of
+from patience import PATIENCE_S
 from serving import backend, config, open_router
 
 from continuum.testing.upstream import Stream, Upstream, Wait, open_upstream
 
 OPEN = {"auth": {"method": "none"}}
 GO = "/admin/backends/going"
-SOON = 5.0
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def a_stream_under_way(
 
 
 async def closed(upstream: Upstream) -> None:
-    with trio.fail_after(SOON):
+    with trio.fail_after(PATIENCE_S):
         while upstream.open_connections:
             await trio.lowlevel.checkpoint()
 
@@ -48,7 +48,7 @@ async def test_forced_out_its_stream_ends_with_the_error_event(tmp_path: Path) -
         removed = await client.delete(GO, params={"force": "true"})
         assert removed.json()["removed_backend"] == "going"
         await closed(going)
-        with trio.fail_after(SOON):
+        with trio.fail_after(PATIENCE_S):
             while not received:
                 await trio.lowlevel.checkpoint()
         assert (await ask(client, asked("other"))).is_whole()

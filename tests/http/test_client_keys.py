@@ -12,6 +12,7 @@ import openai
 import pytest
 import trio
 from chat import CHAT, Received, ask, asked, client_of
+from patience import PATIENCE_S
 from serving import BACKEND_KEY, Router, backend, config, open_router, start
 
 from continuum.testing.upstream import Upstream, open_upstream
@@ -79,7 +80,7 @@ async def test_each_header_form_in_each_mode(tmp_path: Path, mode: str) -> None:
         for call in upstream.calls:
             assert call.header("authorization") == f"Bearer {BACKEND_KEY}"
             assert not any(secret in str(call.headers) for secret in SECRETS)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while len(logged := re.findall(r"key=(\S+) ", router.stderr)) < 2 * len(FORMS):
                 await trio.lowlevel.checkpoint()
     assert logged == ["alpha", "filed"] * len(FORMS)
@@ -128,7 +129,7 @@ async def test_a_refused_caller_is_answered_before_its_body_is_read(tmp_path: Pa
         stream = await trio.open_tcp_stream("127.0.0.1", int(router.url.rpartition(":")[2]))
         async with stream:
             await stream.send_all(f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n".encode())
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 assert (await stream.receive_some(2**16)).startswith(b"HTTP/1.1 401 ")
 
 

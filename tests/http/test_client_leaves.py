@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 import trio
 from chat import CHAT, ask, asked, client_of
+from patience import PATIENCE_S, promised
 from serving import Router, backend, config, open_router
 
 from continuum.testing.upstream import Answer, Completion, Hang, HeadThen, Raw, Request, Stream, Upstream, open_upstream
-
-PROMISED_SECONDS = 1.0
 
 PHASES: dict[str, tuple[Answer, bool]] = {
     "mid-stream": (Stream(("one", Hang())), True),
@@ -29,8 +28,8 @@ async def test_leaving_closes_the_upstream(tmp_path: Path, phase: str) -> None:
     ):
         call = await _leave(router, upstream, stream=stream, after_content=phase == "mid-stream")
         left_at = trio.current_time()
-        with trio.fail_after(10):
-            assert await call.aborted() - left_at < PROMISED_SECONDS
+        with trio.fail_after(PATIENCE_S):
+            assert await call.aborted() - left_at < promised(1)
         await _still_answers(router, upstream)
         assert len(upstream.calls) == 2, "a call nobody waits for is not tried again"
     assert "Traceback" not in router.stderr
@@ -49,9 +48,9 @@ async def test_a_crowd_leaves(tmp_path: Path) -> None:
             calls = [await upstream.next_call() for _ in range(50)]
             nursery.cancel_scope.cancel()
         left_at = trio.current_time()
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             latest = max([await call.aborted() for call in calls])
-        assert latest - left_at < 2 * PROMISED_SECONDS
+        assert latest - left_at < promised(1)
         await _still_answers(router, upstream)
 
 

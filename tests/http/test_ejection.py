@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import httpx
 import trio
 from chat import ask, asked, client_of
+from patience import PATIENCE_S
 from serving import Router, backend, config, open_router
 
 from continuum.dialects.framing import ServerSent, SSEParser
@@ -22,7 +22,7 @@ TOKEN = "planted-admin-token-4711"
 ADMIN = {"auth": {"method": "bearer_token", "token": TOKEN}}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 BROKEN = FAULTS["status-500"].answer
-PERIOD = 2.0
+PERIOD = 6.0  # seconds: in the first of them five requests are made, also on a busy machine
 BREAKER = {"failure_threshold": 2, "timeout_seconds": PERIOD, "half_open_success_threshold": 1}
 
 
@@ -91,10 +91,8 @@ async def test_an_open_circuit_is_shown_as_it_is_at_every_moment(tmp_path: Path)
         assert [(await ask(client, asked())).status for _ in range(2)] == [502, 502]
         assert await events.next() == circuit("closed", "open")
 
-        began = perf_counter()
         refused = await ask(client, asked())
         assert (refused.status, refused.error["code"]) == (503, "circuit_open")
-        assert perf_counter() - began < 1, "at once; the promised 50 ms are test_breakers's to hold"
         assert refused.headers["x-continuum-ejected"] == "alpha=circuit_open"
         assert 1 <= int(refused.headers["retry-after"]) <= PERIOD
         assert len(upstream.calls) == 2, "nobody was asked"
@@ -105,7 +103,7 @@ async def test_an_open_circuit_is_shown_as_it_is_at_every_moment(tmp_path: Path)
         assert 0 <= open_now["ejected"]["seconds"] <= PERIOD
 
         # Nobody calls: time alone makes it half open, and whoever looks is told so.
-        with trio.fail_after(PERIOD + 10):
+        with trio.fail_after(PERIOD + PATIENCE_S):
             assert await events.next() == circuit("open", "half_open")
         half_open = await shown(client)
         assert (half_open["circuit_state"], half_open["ejected"]) == ("half_open", None)

@@ -12,6 +12,7 @@ import pytest
 import trio
 import yaml
 from chat import TEXT, Received, ask, asked, client_of
+from patience import PATIENCE_S, promised
 from serving import Router, backend, config, open_router
 
 from continuum.testing.upstream import Stream, Wait, open_upstream
@@ -37,7 +38,7 @@ async def seconds_until_served(router: Router, model: str) -> float:
     """How long it takes until a model is listed."""
     began = trio.current_time()
     async with client_of(router.url) as client:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while (await client.get(f"/v1/models/{model}")).status_code != 200:
                 await trio.lowlevel.checkpoint()
     return trio.current_time() - began
@@ -92,7 +93,8 @@ async def test_a_hundred_reloads_under_load_fail_no_request(tmp_path: Path) -> N
     assert {received.status for received in answered} == {200}
     assert {received.text for received in answered} == {TEXT}
     assert all(received.is_whole() for received in answered)
-    assert max(times) < EFFECTIVE_WITHIN
+    assert sorted(times)[reloads // 10] < EFFECTIVE_WITHIN, "the time itself: the others are also the load's"
+    assert max(times) < promised(EFFECTIVE_WITHIN)
 
 
 FAULTY: Mapping[str, str] = {
@@ -119,14 +121,14 @@ async def test_a_faulty_file_changes_nothing_and_says_so(tmp_path: Path) -> None
             assert (await ask(client, asked())).is_whole()
             good["backends"][0]["models"].append("another")
             rewrite(tmp_path, good)
-            assert await seconds_until_served(router, "another") < EFFECTIVE_WITHIN
+            assert await seconds_until_served(router, "another") < promised(EFFECTIVE_WITHIN)
             told = [line for line in router.stderr.splitlines() if "stays as it is" in line]
             assert len(told) == len(FAULTY) + 1
             assert "version 2" in (await logged(router, "the configuration file has changed: .*")).group()
 
 
 async def new_line(router: Router, after: int, pattern: str) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while not any(re.search(pattern, line) for line in router.stderr.splitlines()[after:]):
             await trio.lowlevel.checkpoint()
 
@@ -152,7 +154,7 @@ async def test_a_mounted_folder_whose_links_are_turned(tmp_path: Path) -> None:
             for number in range(2, 5):
                 turn(f"..{number}", f"model-{number}")
                 shutil.rmtree(mount / f"..{number - 1}")
-                assert await seconds_until_served(router, f"model-{number}") < EFFECTIVE_WITHIN
+                assert await seconds_until_served(router, f"model-{number}") < promised(EFFECTIVE_WITHIN)
 
 
 async def test_unwatched_it_is_read_on_sighup(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ async def test_unwatched_it_is_read_on_sighup(tmp_path: Path) -> None:
             configuration["backends"][0]["models"].append("another")
             rewrite(tmp_path, configuration)
             router.signal(signal.SIGHUP)
-            assert await seconds_until_served(router, "another") < EFFECTIVE_WITHIN
+            assert await seconds_until_served(router, "another") < promised(EFFECTIVE_WITHIN)
 
 
 async def test_immediate_sections_retune_what_is_there(tmp_path: Path) -> None:
@@ -218,10 +220,10 @@ async def test_a_second_process_follows_and_takes_over(tmp_path: Path) -> None:
                 configuration["backends"][0]["models"].append("another")
                 rewrite(tmp_path, configuration)
                 await seconds_until_served(first, "another")
-                assert await seconds_until_served(second, "another") < 3
+                assert await seconds_until_served(second, "another") < promised(3)
                 os.kill(first.pid, signal.SIGKILL)
                 await first.exited()
                 configuration["backends"][0]["models"].append("third")
                 rewrite(tmp_path, configuration)
-                assert await seconds_until_served(second, "third") < 3
+                assert await seconds_until_served(second, "third") < promised(3)
                 assert "version 3" in (await logged(second, "configuration file has changed.*")).group()

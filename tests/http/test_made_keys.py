@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 from serving import Router, config, running, start
 
 CONFIGURATION = config(
     {"name": "a", "type": "openai", "url": "http://127.0.0.1:9", "models": ["m"]}, api_keys={"mode": "blocking"}
 )
-PATIENCE = 20.0
 """Seconds; what is waited for takes one or two."""
 
 
@@ -28,8 +28,8 @@ class Keys:
     def __init__(self, router: Router, home: Path) -> None:
         token = (home / ".local/state/continuum/admin.token").read_text().strip()
         headers = {"authorization": f"Bearer {token}"}
-        self.api = httpx.Client(base_url=f"{router.url}/admin", headers=headers, trust_env=False, timeout=PATIENCE)
-        self._client = httpx.Client(base_url=router.url, trust_env=False, timeout=PATIENCE)
+        self.api = httpx.Client(base_url=f"{router.url}/admin", headers=headers, trust_env=False, timeout=PATIENCE_S)
+        self._client = httpx.Client(base_url=router.url, trust_env=False, timeout=PATIENCE_S)
 
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         answer = self.api.request(method, f"/keys{path}", json=body or {})
@@ -57,7 +57,7 @@ def keys_of(router: Router, home: Path) -> Generator[Keys]:
 
 def until(holds: Callable[[], bool]) -> None:
     """Asks again and again."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < ends, "it does not come about"
 

@@ -17,8 +17,10 @@ import trio.lowlevel
 import yaml
 from chat import CHAT, MODEL, ask, asked, client_of
 from child import Child
+from patience import PATIENCE_S
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
-from serving import BACKEND_KEY, CLIENT_KEY, backend, config, free_port, open_router
+from serving import BACKEND_KEY, CLIENT_KEY, backend, config, open_router
 
 from continuum.metrics import INSTRUMENTS
 from continuum.testing.upstream import FAULTS, WORDS, Answer, Completion, Hang, Request, Stream, open_upstream
@@ -76,7 +78,7 @@ async def test_every_call_is_counted_as_it_ended(tmp_path: Path) -> None:
             assert (await ask(client, asked("never heard of"))).status == 404
             upstream.push(Stream((WORDS[0], Hang())))
             await leave_mid_stream(client)
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 while not (found := await scrape(client)).of("continuum_cancelled_calls_total", phase="streaming"):
                     await trio.lowlevel.checkpoint()
     calls = {"operation": "chat", "model": MODEL}
@@ -171,7 +173,7 @@ async def test_what_calls_cost(tmp_path: Path) -> None:
             prices.write_text("models: {vendor-name: {pricing: {input: 0, output: 0}}, unpriced: {aliases: [")
             await trio.to_thread.run_sync(router.wait_for_line, "the facts about models stay as they are")
             prices.write_text("models: {unpriced: {pricing: {input: 2000000, output: 0}}}")
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 while not (last := await scrape(client)).of("continuum_cost_usd_total", **unpriced):
                     await ask(client, asked("unpriced"))
     assert first.of("continuum_cost_usd_total", model=MODEL, backend="alpha") == used
@@ -307,7 +309,7 @@ async def test_a_real_prometheus_scrapes_evaluates_the_rules_and_answers_the_das
         command = [program, *options, f"--storage.tsdb.path={tmp_path}/tsdb", "--log.level=error"]
         async with trio.open_nursery() as nursery, client_of(f"http://127.0.0.1:{port}") as client:
             nursery.start_soon(partial(trio.run_process, command, check=False))
-            with trio.fail_after(60):
+            with trio.fail_after(2 * PATIENCE_S):
                 found = await until(client, "query", lambda data: data["result"], query=SEEN)
                 rules = await until(client, "rules", evaluated)
             assert [series["value"][1] for series in found["result"]] == ["1"]

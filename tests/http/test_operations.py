@@ -13,6 +13,7 @@ import pytest
 import trio
 from chat import TEXT, client_of, event_data
 from openai.types import Completion
+from patience import PATIENCE_S
 from serving import CLIENT_KEY, Router, backend, config, open_router
 
 from continuum.testing.upstream import (
@@ -177,7 +178,7 @@ async def test_a_client_that_leaves_takes_its_embeddings_along(tmp_path: Path) -
             nursery.start_soon(lambda: http.post(EMBEDDINGS, json={"model": MODEL, "input": "x"}))
             call = await upstream.next_call()
             nursery.cancel_scope.cancel()
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await call.aborted()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import trio
 from chat import Received, ask, asked, client_of
+from patience import PATIENCE_S
 from serving import Router, backend, config, open_router
 
 from continuum.testing.upstream import FAULTS, Answer, Completion, Plain, Request, Stream, Upstream, open_upstream
@@ -18,7 +19,6 @@ Json = dict[str, Any]
 OPEN_ADMIN: Mapping[str, Any] = {"auth": {"method": "none"}}
 USER: Json = {"role": "user", "content": "hello"}
 SECRET = "planted-global-prompt: you are the assistant of Example Corp and know of project Nightjar"
-TAKEN_WITHIN = 10  # seconds for an edit to be seen; the watch takes a tenth of one
 FILE = "system.md"
 
 
@@ -180,7 +180,7 @@ async def test_it_is_told_to_nobody(tmp_path: Path) -> None:
 
 async def reads(client: httpx.AsyncClient, upstream: Upstream, wanted: str) -> None:
     """Ask until the backend is told this, which is soon; every request meanwhile goes well."""
-    with trio.fail_after(TAKEN_WITHIN):
+    with trio.fail_after(PATIENCE_S):
         while await sent(client, upstream) != [system(wanted), USER]:
             await trio.lowlevel.checkpoint()
 

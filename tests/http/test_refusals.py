@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from chat import CHAT, Received, ask, asked, client_of
+from patience import PATIENCE_S
 from serving import Router, config, open_router
 
 MAX_BODY_BYTES = 64 * 1024
@@ -128,7 +129,7 @@ async def _exchange(router: Router, request: bytes) -> bytes:
     stream = await trio.open_tcp_stream("127.0.0.1", int(router.url.rpartition(":")[2]))
     async with stream:
         await stream.send_all(request)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             return bytes(await stream.receive_some(2**16))
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import trio
 from certificates import certificate
 from chat import ask, asked, client_of
+from patience import promised
 from raw_server import Peer, raw_server
-from serving import IMPATIENT, backend, config, open_router
+from serving import backend, config, open_router
 
 from continuum.testing.upstream import open_upstream
 
-CONNECTING = "700ms"
+CONNECTING = "2s"  # which the good one has, too, and on a busy machine
 Place = Callable[[], AbstractAsyncContextManager[str]]
 
 
@@ -76,7 +77,7 @@ async def rig(home: Path) -> AsyncGenerator[tuple[str, Mapping[str, str]]]:
         backends += [backend(url, name, models=[f"with/{name}", f"alone/{name}"]) for name, url in urls.items()]
         configuration = config(
             *backends,
-            timeouts={**IMPATIENT, "connection": CONNECTING},
+            timeouts={"connection": CONNECTING},
             retry={"max_attempts": 2, "base_delay": "5ms"},
             circuit_breaker={"enabled": False},
         )
@@ -95,7 +96,7 @@ async def test_another_backend_answers_or_the_caller_is_told_in_time(tmp_path: P
             began = trio.current_time()
             told = await ask(client, asked(f"alone/{name}"))
             assert (told.status, told.error["code"], told.headers["x-continuum-attempts"]) == (status, code, "2"), name
-            assert trio.current_time() - began < 10, name
+            assert trio.current_time() - began < promised(5), name
             assert urls[name].rpartition("//")[2].encode() not in told.raw
 
         async def replaced(name: str, *, stream: bool) -> str:

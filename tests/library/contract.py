@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import trio
+from patience import PATIENCE_S
 
 import continuum
 import continuum.config
@@ -179,7 +180,7 @@ async def switches(place: Place) -> None:
             for name in ("metrics", "files", "health_checks", "circuit_breaker"):
                 later[name] = {"enabled": True}
             place.file("switches", **off | later)
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 await anext(changes)
             config = router.state().current_config()
             assert config.retry.max_attempts == 7
@@ -337,7 +338,7 @@ async def state(place: Place) -> None:
     async with await ContinuumRouter.from_config(place.config()).enable_health_checks(True).build() as router:
         checker = router.state().health_checker
         assert checker is not None
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             while (records := await checker.get_backend_health_status())[0].status == "unknown":
                 await trio.sleep(0.02)
         assert [(record.name, record.status) for record in records] == [("openai", "healthy")]

@@ -18,6 +18,7 @@ from chat import MODEL, TEXT, asked
 from child import Child
 from embedded import ENDINGS, configured, settled
 from hosts import PREFIX, OnUvicorn, served_on_asyncio
+from patience import PATIENCE_S
 from sdk import converse, leave
 
 from continuum import Config, ConfigError, ContinuumRouter
@@ -160,7 +161,7 @@ async def test_a_client_that_does_not_read_holds_the_upstream_back() -> None:
             pieces = answer.aiter_bytes()
             await anext(pieces)
             still, before = 0, -1
-            with trio.fail_after(30):
+            with trio.fail_after(PATIENCE_S):
                 while still < 5:  # nothing moves any more
                     still, before = (still + 1 if taken == before else 0), taken
                     await trio.sleep(0.1)
@@ -266,7 +267,7 @@ async def test_a_crash_of_the_routers_thread_is_told(caplog: pytest.LogCaptureFi
     crashing = Crashing()
     async with served_on_asyncio(AsyncioApp(crashing.opened), lifespan="off") as host:
         async with (
-            httpx.AsyncClient(base_url=host.url, trust_env=False, timeout=30) as client,
+            httpx.AsyncClient(base_url=host.url, trust_env=False, timeout=PATIENCE_S) as client,
             trio.open_nursery() as nursery,
         ):
             told: list[httpx.Response] = []
@@ -342,7 +343,7 @@ async def test_a_start_that_is_given_up_leaves_no_thread() -> None:
         go_on.set()
 
     await trio.to_thread.run_sync(lambda: asyncio.run(give_up()))
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while threads():  # noqa: ASYNC110 - threads have no events
             await trio.sleep(0.01)
 

@@ -13,6 +13,7 @@ import pytest
 import trio
 from chat import MODEL, TEXT, asked
 from embedded import QUIET, configured, open_router
+from patience import PATIENCE_S
 from serving import backend
 
 from continuum import Config, ConfigError, ContinuumRouter
@@ -55,7 +56,7 @@ async def test_before_and_after_nothing_is_answered() -> None:
         with pytest.raises(RuntimeError, match="build another"):
             async with router:
                 pass
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while upstream.open_connections:
                 await trio.lowlevel.checkpoint()
 
@@ -146,7 +147,7 @@ async def test_it_serves_until_a_signal_and_drains_first() -> None:
             pieces = answer.aiter_text()
             assert "one" in await anext(pieces)
             os.kill(os.getpid(), signal.SIGTERM)
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 while not await refuses(url):
                     await trio.lowlevel.checkpoint()
             gate.set()

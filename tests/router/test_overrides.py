@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 from chat import MODEL, asked
+from patience import PATIENCE_S
 
 from continuum import Config, ConfigError, ConfigStore, ContinuumRouter, RouterBuilder
 from continuum.config import from_mapping, open_file
@@ -62,7 +63,7 @@ async def test_it_holds_after_a_reload_a_commit_and_an_admin_write(tmp_path: Pat
         assert handle is not None
         changes = handle.subscribe()
         write(file, {"health_checks": {"enabled": True}, "circuit_breaker": {"enabled": False, "failure_threshold": 9}})
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             seen = await anext(changes)
         assert seen.health_checks.enabled, "what is written is what is shown"
         held(router, failure_threshold=9)

@@ -3,6 +3,7 @@
 import pytest
 import trio
 from chat import TEXT
+from patience import PATIENCE_S
 
 from continuum.chat import ChatRequest, Message, TextDelta
 from continuum.config import SECTIONS, open_memory
@@ -54,7 +55,7 @@ async def test_a_backend_that_is_gone_finishes_what_it_began() -> None:
                 gate.set()
                 said = [event.text async for frame in reply for event in frame.events if isinstance(event, TextDelta)]
             assert "".join(said) == TEXT
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 while old.open_connections:
                     await trio.lowlevel.checkpoint()
             assert gone.in_flight == 0
@@ -68,7 +69,7 @@ async def test_a_removed_backend_that_is_forced_out_is_cut() -> None:
             await reply.frames()
             await commit(instance, backends=[])
             instance.pool.cut("a")
-            with trio.fail_after(5), pytest.raises(StreamBroken):
+            with trio.fail_after(PATIENCE_S), pytest.raises(StreamBroken):
                 await reply.frames()
 
 

@@ -11,6 +11,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from stores import Unfit, killed
 
 from continuum.storage.fault import StorageFault
@@ -172,7 +173,7 @@ async def test_a_database_that_another_process_holds_is_a_fault_after_a_while(tm
     async with SqliteSessions.open(tmp_path / "s.db") as store:
         other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with trio.fail_after(10), pytest.raises(StorageFault, match="locked"):
+        with trio.fail_after(PATIENCE_S), pytest.raises(StorageFault, match="locked"):
             await store.copy("a", row("b"))
         other.close()
         assert not await store.copy("a", row("b"))

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import trio
 from acp_schema import hold_to_schema
+from patience import PATIENCE_S
 
 from continuum import config
 from continuum.acp.greeting import Greeting
@@ -305,10 +306,10 @@ class Peer:
         updates = [update["update"] for update in self.updates]
         return "".join(update["content"]["text"] for update in updates if update["sessionUpdate"] == kind)
 
-    async def wait_exit(self, within: float = 5) -> int:
+    async def wait_exit(self) -> int:
         """Close the input, let the agent end; its exit code."""
         await self.end_input()
-        with trio.fail_after(within):
+        with trio.fail_after(PATIENCE_S):
             while await self._in.receive_some(65536):
                 pass
         assert self.exit_code is not None

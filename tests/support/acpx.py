@@ -15,6 +15,7 @@ from typing import IO, Any
 import acp_tap
 import trio
 from acp_schema import hold_tapped
+from patience import PATIENCE_S
 from stdio_agent import backend, until, write_config
 from wishes import Wishes
 
@@ -23,7 +24,6 @@ from continuum.testing.upstream import Request, Upstream, open_upstream
 CLI = Path(__file__).resolve().parents[1] / "node/node_modules/acpx/dist/cli.js"
 DENIED = 5  # its exit code where permission was denied
 ANSWER = "Every word of this answer is made up."
-SECONDS = 50
 
 RECEIVED, SENT = ".received", ".sent"
 """What agents said, and what they were told."""
@@ -113,7 +113,7 @@ async def open_acpx(
     *,
     to_agent: acp_tap.Changes | None = None,
     to_client: acp_tap.Changes | None = None,
-    seconds: float = SECONDS,
+    seconds: float = 2 * PATIENCE_S,
 ) -> AsyncGenerator[Acpx]:
     """The changes are the tap's; after the block no agent may be left."""
     wishes = Wishes()

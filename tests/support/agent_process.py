@@ -8,6 +8,7 @@ from pathlib import Path
 
 import trio
 from acp_peer import Peer
+from patience import PATIENCE_S
 
 __all__ = ["process"]
 
@@ -31,7 +32,7 @@ async def process(command: str, folder: Path, backends: str, more: str = "") -> 
             started: trio.Process = await nursery.start(run, [command, "--config", str(file)])
             os.close(agent_in)
             os.close(agent_out)
-            with trio.fail_after(30):
+            with trio.fail_after(PATIENCE_S):
                 yield peer
             await peer.aclose()
     assert (started.returncode, said.read_bytes()) == (0, b"")

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import trio
+from patience import PATIENCE_S
 
 from continuum.testing.upstream import WORDS
 
@@ -100,7 +101,7 @@ async def ask(
 
 def client_of(url: str, **more: Any) -> httpx.AsyncClient:
     """A client of a router or an upstream."""
-    return httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, **more)
+    return httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S, **more)
 
 
 def event_data(raw: bytes) -> list[str]:

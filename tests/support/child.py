@@ -12,9 +12,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import trio
-
-START_SECONDS = 30
-STOP_SECONDS = 10
+from patience import PATIENCE_S
 
 # What a child may know of the machine: no API keys, no configuration that lies about.
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "PYTHONPATH")
@@ -58,7 +56,7 @@ class Child:
     def stderr(self) -> str:
         return "\n".join(self._lines["stderr"])
 
-    def wait_for_line(self, pattern: str, *, pipe: str = "stderr", seconds: float = START_SECONDS) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, *, pipe: str = "stderr", seconds: float = PATIENCE_S) -> re.Match[str]:
         """Wait for a line in which the pattern is found; the process ending first is a failure."""
 
         def seen() -> re.Match[str] | None:
@@ -74,14 +72,14 @@ class Child:
         """Send a signal to this process alone."""
         self._child.send_signal(number)
 
-    def wait(self, seconds: float = STOP_SECONDS) -> int:
+    def wait(self, seconds: float = PATIENCE_S) -> int:
         """Wait for the end; the exit code."""
         code = self._child.wait(seconds)
         for reader in self._readers:
             reader.join(seconds)
         return code
 
-    async def exited(self, seconds: float = STOP_SECONDS) -> int:
+    async def exited(self, seconds: float = PATIENCE_S) -> int:
         """As `wait`, for trio."""
         return await trio.to_thread.run_sync(self.wait, seconds)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import trio
 from click.testing import CliRunner, Result
+from patience import PATIENCE_S
 
 from continuum.cli.app import app
 
 KEPT_VARIABLES = ("PATH", "LANG", "TMPDIR", "PYTHONPATH")
-SECONDS = 50
 
 
 async def continuum(
@@ -22,7 +22,7 @@ async def continuum(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `continuum` in `home`, which is its home folder, too; it sees nothing of this machine's configuration."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(PATIENCE_S):
         return await trio.run_process(
             [sys.executable, "-m", "continuum", *arguments],
             stdin=stdin,
@@ -40,5 +40,5 @@ async def invoke(*arguments: str) -> Result:
     def run() -> Result:
         return CliRunner().invoke(app, list(arguments), prog_name="continuum", catch_exceptions=False)
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(PATIENCE_S):
         return await trio.to_thread.run_sync(run)

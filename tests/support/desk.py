@@ -9,6 +9,7 @@ from typing import Any
 import trio
 from acp_peer import ScriptedHost, Step, config_of
 from acp_schema import hold_to_schema
+from patience import PATIENCE_S
 
 from continuum import config
 from continuum.acp.server import serve
@@ -93,7 +94,7 @@ async def open_desk(
         yield ide
         await ide.leave()
         await ide.desk.close()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await ended.wait()
         nursery.cancel_scope.cancel()
     assert codes == [0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import trio
+from patience import PATIENCE_S
 from serving import backend
 
 from continuum import Config, ContinuumRouter, RouterBuilder
@@ -33,7 +34,7 @@ def configured(url: str, **sections: Any) -> Config:
 
 async def settled(client: httpx.AsyncClient, url: str = "/metrics") -> None:
     """Return once a router's own page says that nothing is in flight any more, at it or at its backends."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while True:
             page = (await client.get(url)).raise_for_status().text
             counts = re.findall(r"^continuum_(?:requests|backend)_in_flight\S* (\S+)$", page, re.MULTILINE)

@@ -11,6 +11,7 @@ import hypercorn.trio
 import trio
 import uvicorn
 from hypercorn.middleware.dispatcher import TrioDispatcherMiddleware
+from patience import PATIENCE_S
 from quart_trio import QuartTrio
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,7 +21,6 @@ from starlette.routing import Mount, Route
 from continuum.router import AsyncioApp
 
 PREFIX = "/llm"
-START_SECONDS = 20
 
 
 def starlette_host(app: Any) -> Any:
@@ -99,7 +99,7 @@ class OnUvicorn:
 
         self.server.startup = started  # type: ignore[method-assign]  # uvicorn has no event for it
         self._thread.start()
-        assert ready.wait(START_SECONDS), "it does not start"
+        assert ready.wait(PATIENCE_S), "it does not start"
         if self.server.servers:
             self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
         return self
@@ -110,7 +110,7 @@ class OnUvicorn:
     def stop(self) -> None:
         """Ask it to end, and wait."""
         self.server.should_exit = True
-        self._thread.join(START_SECONDS)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "it does not stop"
 
 

@@ -11,12 +11,12 @@ import hypercorn.config
 import hypercorn.trio
 import trio
 import yaml
+from patience import PATIENCE_S
 
 from continuum.config import open_file
 from continuum.http import App
 from continuum.runtime import Instance, open_instance
 
-START_SECONDS = 20
 T = TypeVar("T")
 Wrap = Callable[[App], Any]
 
@@ -48,14 +48,14 @@ class Served:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(START_SECONDS), "it does not start"
+        assert self._ready.wait(PATIENCE_S), "it does not start"
         if self._fault is not None:
             raise self._fault
 
     def stop(self) -> None:
         if self._thread.is_alive():
             trio.from_thread.run_sync(self._stop.set, trio_token=self._token)
-        self._thread.join(START_SECONDS)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "it does not stop"
         if self._fault is not None:
             raise self._fault

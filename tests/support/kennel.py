@@ -4,8 +4,8 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import httpx
 import pytest
 import trio
 import trio.testing
+from patience import PATIENCE_S
 
 from continuum.backends.managed import ManagedServer
 
 CHILD = str(Path(__file__).with_name("managed_child.py"))
-PATIENCE = 20
 
 
 def by_trio(test: Callable[..., Any]) -> Callable[[], None]:
@@ -25,7 +25,7 @@ def by_trio(test: Callable[..., Any]) -> Callable[[], None]:
 
     def run() -> None:
         async def bounded() -> None:
-            with trio.fail_after(PATIENCE):
+            with trio.fail_after(PATIENCE_S):
                 await test()
 
         # It runs like the real one, and can be put forward.
@@ -33,6 +33,16 @@ def by_trio(test: Callable[..., Any]) -> Callable[[], None]:
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
+
+
+@contextmanager
+def stopped_clock() -> Generator[trio.testing.MockClock]:
+    """However slow the machine is, no time passes in the block but what the clock jumps."""
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, trio.testing.MockClock)
+    clock.rate = 0
+    yield clock
+    clock.rate = 1
 
 
 class Leashed:
@@ -64,12 +74,14 @@ class Kennel:
 
     async def next(self) -> Leashed:
         """The next child that came up."""
-        stream = await self._listener.accept()
-        self._streams.append(stream)
-        heard = b""
-        while b"\n" not in heard:
-            heard += await stream.receive_some()
-        return Leashed(json.loads(heard), stream)
+        while True:
+            stream = await self._listener.accept()
+            self._streams.append(stream)
+            heard = b""
+            while (said := await stream.receive_some()) and b"\n" not in (heard := heard + said):
+                pass
+            if heard.startswith(b"{"):  # not somebody's who looks for a server that had this port before
+                return Leashed(json.loads(heard), stream)
 
     def nobody_waits(self) -> bool:
         """Whether no further child has come up."""
@@ -109,7 +121,7 @@ def managed(
     argv: list[str],
     *,
     url: str = "http://127.0.0.1:{port}",
-    start_timeout: float = PATIENCE,
+    start_timeout: float = PATIENCE_S,
     idle_stop: float | None = None,
     environ: dict[str, str] | None = None,
 ) -> ManagedServer:

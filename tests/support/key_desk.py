@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from admin_api import Open, ok
 from in_process import Served
+from patience import PATIENCE_S
 
 CONFIGURED = "sk-configured-key-4711"
 FILED = "sk-filed-client-key-0815"
@@ -42,7 +43,7 @@ class Desk:
         """Status and code of a call with this key."""
         body = {"model": model, "messages": [{"role": "user", "content": "x"}]}
         headers = {"authorization": f"Bearer {secret}"}
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
             answer = client.post(f"{self.router.url}/v1/chat/completions", json=body, headers=headers)
         return answer.status_code, None if answer.status_code == 200 else answer.json()["error"]["code"]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-SECONDS = 30
+from patience import PATIENCE_S
+
 _NOTHING: Any = object()
 
 
@@ -54,7 +55,7 @@ class PlainClient:
 
 def send(place: str, method: str, target: str, headers: Iterable[tuple[str, str]], content: bytes | None) -> Answer:
     """One request, its target and its fields exactly as given; one may be given twice. No Host: the usual one."""
-    connection = http.client.HTTPConnection(place, timeout=SECONDS)
+    connection = http.client.HTTPConnection(place, timeout=PATIENCE_S)
     try:
         fields = [(name, value) for name, value in headers if value]
         names = {name.lower() for name, _ in fields}

@@ -17,7 +17,7 @@ STATUSES = (400, 404, 413, 422, 500, 503, 429, 403, 401)
 """What a backend refuses with; the last ones let its keys rest."""
 
 EVENTS = "/admin/events"
-SILENCE_S = 1.0
+SILENCE_S = 4.0
 
 
 def near_misses(value: str) -> list[str]:

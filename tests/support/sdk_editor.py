@@ -18,10 +18,9 @@ import trio
 from acp import schema
 from acp.connection import StreamDirection, StreamEvent
 from acp_schema import hold_to_schema
+from patience import PATIENCE_S
 
 T = TypeVar("T")
-SECONDS = 40
-LEAVE_SECONDS = 15  # until the SDK kills the agent, which would show in its exit code
 ABILITIES = schema.ClientCapabilities(
     fs=schema.FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=True
 )
@@ -185,11 +184,13 @@ async def run_editor(
         editor = Editor(config.parent, answer, token)
         arguments = (command, "--mode", "stdio", "--config", str(config))
         async with (
-            asyncio.timeout(SECONDS),
+            asyncio.timeout(2 * PATIENCE_S),
             acp.spawn_agent_process(
                 editor,  # type: ignore[arg-type]
                 *arguments,
-                transport_kwargs={"shutdown_timeout": LEAVE_SECONDS},
+                transport_kwargs={
+                    "shutdown_timeout": PATIENCE_S
+                },  # then the SDK kills, which would show in the exit code
                 observers=[watch],
             ) as (agent, process),
         ):

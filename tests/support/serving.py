@@ -1,6 +1,5 @@
 """The real `continuum` process in HTTP mode on a free port, and the configurations tests give it."""
 
-import socket
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -35,14 +34,6 @@ def config(*backends: Mapping[str, Any], **sections: Mapping[str, Any]) -> dict[
     sections.setdefault("health_checks", {"enabled": False})
     server = {"bind_address": "127.0.0.1:0", **sections.pop("server", {})}
     return {**sections, "server": server, "backends": [dict(entry) for entry in backends]}
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has at the moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 class Router(Child):

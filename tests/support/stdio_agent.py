@@ -11,8 +11,8 @@ from typing import Any
 
 import trio
 from acp_schema import hold_to_schema
+from patience import PATIENCE_S
 
-SECONDS = 40
 MIB = 1024 * 1024
 PROBE = "still there"
 Json = dict[str, Any]
@@ -179,7 +179,7 @@ async def open_agent(
     sections: of the configuration. environment: the whole of it, where it is not ours.
     """
     config = write_config(folder, backends or [backend("http://127.0.0.1:9")], **sections)
-    with (folder / "stderr").open("w+b") as stderr, trio.fail_after(SECONDS):
+    with (folder / "stderr").open("w+b") as stderr, trio.fail_after(2 * PATIENCE_S):
         process = await trio.lowlevel.open_process(
             [command, "--mode", "stdio", "--config", str(config)],
             stdin=subprocess.PIPE,

@@ -10,12 +10,11 @@ from typing import Any
 
 import trio
 from acp_schema import hold_to_schema
+from patience import PATIENCE_S
 from stdio_agent import backend, write_config
 
 from continuum.testing.ide import Ide
 from continuum.testing.upstream import Completion, Stream, ToolCall, Upstream
-
-SECONDS = 50
 
 
 def call(name: str, ident: str = "c1", **arguments: Any) -> ToolCall:
@@ -65,7 +64,7 @@ async def open_desk(
     folder: for what the agent keeps; not the one that is worked on. environment: beside ours.
     """
     config = write_config(folder, [backend(upstream.url)], acp=acp or {})
-    with (folder / "stderr").open("w+b") as stderr, trio.fail_after(SECONDS):
+    with (folder / "stderr").open("w+b") as stderr, trio.fail_after(2 * PATIENCE_S):
         process = await trio.lowlevel.open_process(
             [command, "--mode", "stdio", "--config", str(config)],
             stdin=subprocess.PIPE,

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from patience import PATIENCE_S
 
 from continuum.testing.upstream import (
     FAULTS,
@@ -33,7 +34,7 @@ TEXT = "".join(WORDS)
 
 @asynccontextmanager
 async def client_of(upstream: Upstream) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=upstream.url, trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=upstream.url, trust_env=False, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -126,7 +127,7 @@ async def test_a_gate_holds_the_stream() -> None:
         assert not call.answered.is_set()
         gate.set()
         rest = [line async for line in lines]
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await call.answered.wait()
     assert any("two" in line for line in rest)
 
@@ -140,7 +141,7 @@ async def test_records_that_the_caller_left(when: str) -> None:
         call = await upstream.next_call()
         left_at = trio.current_time()
         nursery.cancel_scope.cancel()
-        with trio.CancelScope(shield=True), trio.fail_after(5):
+        with trio.CancelScope(shield=True), trio.fail_after(PATIENCE_S):
             assert left_at <= await call.aborted() <= trio.current_time()
     assert upstream.open_connections == 0
 
@@ -150,7 +151,7 @@ async def test_a_finished_call_is_not_an_aborted_one() -> None:
         async with client_of(upstream) as client:
             await client.post(CHAT, json=asked())
         (connection,) = upstream.connections
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await connection.closed.wait()
         assert upstream.calls[0].answered.is_set()
         assert upstream.calls[0].aborted_at > trio.current_time()
@@ -182,7 +183,7 @@ async def test_reads_chunked_bodies_and_pipelined_requests() -> None:
         stream = await trio.open_tcp_stream("127.0.0.1", upstream.port)
         async with stream:
             await stream.send_all(request + request)
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 first, second = await upstream.next_call(), await upstream.next_call()
     assert first.model == second.model == "mm"
     assert (first.ordinal, second.ordinal) == (1, 2)
@@ -305,6 +306,6 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "continuum.testing.upstream", "--port", str(port)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"continuum.testing.upstream: port {port}: Address already in use\n"

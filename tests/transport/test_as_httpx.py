@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import trio
+from patience import PATIENCE_S
 from raw_server import Peer, raw_server
 
 from continuum.backends.transport import Http1Transport, HttpxTransport
@@ -60,7 +61,7 @@ async def test_a_stream_that_is_left_takes_its_connection_along() -> None:
     async with raw_server(handle) as server, client_over_ours() as client:
         async with client.stream("GET", server.origin.url) as streamed:
             assert streamed.status_code == 200
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await left.wait()
 
 

@@ -186,7 +186,7 @@ def test_the_unused_are_closed_in_time() -> None:
             assert not transport.counts()
             nursery.cancel_scope.cancel()
 
-    trio.run(meet, clock=trio.testing.MockClock(rate=200))
+    trio.run(meet, clock=trio.testing.MockClock(autojump_threshold=0.05))
 
 
 @pytest.mark.slow

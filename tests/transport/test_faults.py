@@ -14,6 +14,7 @@ import trio.testing
 from answers import GOOD, Row
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from raw_server import Peer, RawServer, raw_server
 
 from continuum.backends.transport import Http1Transport
@@ -143,7 +144,7 @@ def test_an_end_anywhere_in_any_pieces(row: Row, cut: int, end: End, edges: list
         async with raw_server(bench.handle) as bench.server:
             found = await bench.suffer(row, Script(row.wire[:cut], end, tuple(edges)), reused=reused)
             assert found in expected(row, cut, end, reused=reused)
-            with trio.fail_after(30):
+            with trio.fail_after(PATIENCE_S):
                 await bench.server.all_closed()
 
     trio.run(meet)

@@ -11,6 +11,7 @@ from acp_peer import ScriptedHost, agent, text_answer
 from desk import ALL, call, calls, open_desk, results, told
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_S, promised
 from proc import processes
 
 from continuum.acp.tools.execute import split
@@ -69,9 +70,7 @@ async def test_commands_know_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 async def test_a_hundred_megabytes_are_kept_in_bounds(tmp_path: Path) -> None:
-    began = time.monotonic()
     text, shown = await run("sh -c 'echo first; yes | head -c 100000000; echo last'", tmp_path)
-    assert time.monotonic() - began < 30
     kept = shown["content"][0]["content"]["text"]
     assert len(kept) <= 1024 * 1024 + 200
     assert kept.startswith("first\n")
@@ -118,7 +117,7 @@ async def test_a_command_that_never_ends_meets_its_limit(command: str, tmp_path:
 
 async def test_what_a_command_leaves_behind_goes_with_it(tmp_path: Path) -> None:
     marker = f"9{os.getpid()}"
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         text, _ = await run(f"sh -c 'sleep {marker} & echo done'", tmp_path)
     assert text.startswith("done")
     assert processes(f"sleep {marker}") == {}
@@ -131,10 +130,10 @@ async def test_cancel_ends_the_group_within_a_second(tmp_path: Path) -> None:
         ide.permissions.default = "allow_once"
         session = await ide.new_session(str(tmp_path))
         end = await ide.start_prompt(session, "x")
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while not processes(f"sleep {marker}"):
                 await trio.lowlevel.checkpoint()
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
         assert processes(f"sleep {marker}") == {}
@@ -155,9 +154,9 @@ async def test_the_clients_terminal_is_embedded_and_released(tmp_path: Path) -> 
 
 
 async def test_a_terminal_at_its_limit_is_killed_and_released(tmp_path: Path) -> None:
-    acp = {"tools": {"command_timeout": "200ms"}}
+    acp = {"tools": {"command_timeout": "2s"}}
     text, shown = await run("sh -c 'echo begun; exec sleep 60'", tmp_path, abilities=ALL, acp=acp)
-    assert "begun\n(stopped after 0.2 s" in text
+    assert "begun\n(stopped after 2 s" in text
     terminal = shown["desk"].terminals["term_1"]
     assert terminal.killed
     assert terminal.released
@@ -172,17 +171,17 @@ async def test_cancel_releases_the_terminal_even_one_that_comes_late(late: bool,
         session = await ide.new_session(str(tmp_path))
         end = await ide.start_prompt(session, "x")
         if late:  # of a terminal that is not answered yet no message tells
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 while "term_1" not in ide.desk.terminals:
                     await trio.lowlevel.checkpoint()
         else:
             await ide.seen(lambda ide: bool(ide.tool_call("c1").get("content")))
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
         if ide.desk.before_terminal is not None:
             ide.desk.before_terminal.set()
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE_S):
             while not ide.desk.terminals["term_1"].released:
                 await trio.lowlevel.checkpoint()
     assert ide.desk.terminals["term_1"].killed
@@ -201,7 +200,7 @@ async def test_a_terminal_that_is_made_in_the_moment_of_a_cancel_is_released(tmp
         cancel = {"method": "session/cancel", "params": {"sessionId": session}}
         await peer.send(cancel, {"id": asked["id"], "result": {"terminalId": "t-1"}})
         given_back: list[str] = []
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE_S):
             while given_back != ["terminal/kill", "terminal/release"]:
                 message = await peer.receive()
                 if "method" in message and message["method"].startswith("terminal/"):

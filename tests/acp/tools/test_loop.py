@@ -8,6 +8,7 @@ import pytest
 import trio
 from acp_peer import ScriptedHost, config_of, text_answer
 from desk import call, calls, open_desk, results, told
+from patience import PATIENCE_S
 
 from continuum.acp.client import Client
 from continuum.acp.equipment import equip
@@ -166,7 +167,7 @@ async def test_a_client_that_stops_reading_holds_the_turn_and_can_still_cancel(t
         assert len(scripted.requests) < 10  # held, nothing like forty answers are waiting to be read
         await ide.cancel(session)
         ide.reading.set()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await end() == {"stopReason": "cancelled"}
 
 

@@ -7,6 +7,7 @@ import pytest
 import trio
 from acp_peer import ScriptedHost, text_answer
 from desk import call, calls, open_desk, results, told
+from patience import promised
 
 from continuum.acp.permissions import Grants, Mode, Verdict, decide
 from continuum.acp.sent.updates import ToolKind
@@ -115,7 +116,7 @@ async def test_cancel_while_the_user_is_asked(tmp_path: Path) -> None:
         session = await ide.new_session(str(tmp_path))
         end = await ide.start_prompt(session, "x")
         await ide.permissions.asking.wait()
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
         gate.set()  # a yes that comes too late

@@ -7,6 +7,7 @@ import pytest
 import trio
 from acp_peer import ScriptedHost, text_answer
 from desk import call, calls, open_desk, told
+from patience import promised
 
 from continuum.acp.tools.gitignore import read_rules
 
@@ -80,7 +81,7 @@ async def test_a_pattern_that_never_ends_can_be_cancelled(tree: Path) -> None:
         session = await ide.new_session(str(tree))
         end = await ide.start_prompt(session, "x")
         await ide.seen(lambda ide: ide.tool_call("c1")["statuses"] == ["pending", "in_progress"])
-        with trio.fail_after(1):
+        with trio.fail_after(promised(1)):
             await ide.cancel(session)
             assert await end() == {"stopReason": "cancelled"}
 

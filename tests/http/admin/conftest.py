@@ -10,6 +10,7 @@ import pytest
 from admin_api import Open
 from in_process import Served, served
 from key_desk import Desk
+from patience import PATIENCE_S
 
 QUIET: Mapping[str, Any] = {"health_checks": {"enabled": False}}
 
@@ -22,7 +23,7 @@ def open_admin(tmp_path: Path) -> Generator[Open]:
         def start(configuration: Mapping[str, Any] | None = None, **more: Any) -> tuple[Served, httpx.Client]:
             running = stack.enter_context(served(tmp_path, {**QUIET, **(configuration or {})}, **more))
             headers = {"authorization": f"Bearer {running.token}"}
-            client = httpx.Client(base_url=f"{running.url}/admin", headers=headers, trust_env=False, timeout=30)
+            client = httpx.Client(base_url=f"{running.url}/admin", headers=headers, trust_env=False, timeout=PATIENCE_S)
             return running, stack.enter_context(client)
 
         yield start

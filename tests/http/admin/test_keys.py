@@ -12,6 +12,7 @@ import pytest
 import trio
 from admin_api import fault, ok, refused
 from key_desk import OPEN, SHUT, Desk
+from patience import PATIENCE_S
 
 SECRET = re.compile(r"sk-[A-Za-z0-9]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -202,7 +203,7 @@ def test_if_match(desk: Desk) -> None:
 
 def until(holds: Callable[[], bool]) -> None:
     """Asks again and again."""
-    ends = datetime.now(UTC) + timedelta(seconds=20)
+    ends = datetime.now(UTC) + timedelta(seconds=PATIENCE_S)
     while not holds():
         assert datetime.now(UTC) < ends
 

@@ -20,6 +20,7 @@ from certificates import authority, certificate
 from chat import CHAT, Received, ask, asked, client_of
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from proc import cpu_seconds
 from serving import backend, config, open_router
 
@@ -73,32 +74,26 @@ async def tls_client(url: str) -> AsyncGenerator[Client]:
 
 
 async def reset_rapidly(url: str) -> int:
-    """Make requests and take them back until the connection is cut; how many that took."""
+    """Make requests and take them back until the connection is cut; how many that took. After every few of them it is
+    seen that the router has read them: how many would fit into the buffers between us says nothing of it.
+    """
     async with tls_client(url) as client:
         await client.begin()
-        cut = trio.Event()
-
-        async def read() -> None:
-            try:
-                while await client.events():
-                    pass
-            except trio.BrokenResourceError:
-                pass
-            cut.set()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(read)
-            made = 0
-            try:
-                while not cut.is_set():
-                    for _ in range(20):
-                        client.http.reset_stream(client.ask("POST", CHAT, end=False))
-                        made += 1
-                    await client.flush()
-            except trio.BrokenResourceError:
-                pass
-            nursery.cancel_scope.cancel()
-        return made
+        made = 0
+        try:
+            while True:
+                for _ in range(20):
+                    client.http.reset_stream(client.ask("POST", CHAT, end=False))
+                    made += 1
+                client.http.ping(b"so many?")
+                await client.flush()
+                heard: list[h2.events.Event] = []
+                while not any(isinstance(event, h2.events.PingAckReceived) for event in heard):
+                    heard = await client.events()
+                    if not heard or any(isinstance(event, h2.events.ConnectionTerminated) for event in heard):
+                        return made
+        except trio.BrokenResourceError:
+            return made
 
 
 async def test_requests_taken_back_at_once_end_their_connection_and_disturb_nobody(tmp_path: Path) -> None:
@@ -115,11 +110,11 @@ async def test_requests_taken_back_at_once_end_their_connection_and_disturb_nobo
 
         nursery.start_soon(attack)
         answered: list[Received] = []
-        with trio.fail_after(40):
+        with trio.fail_after(PATIENCE_S):
             while not made or len(answered) < 20:
                 answered.append(await ask(ordinary, asked()))
         assert all(received.is_whole() for received in answered)
-        assert max(made) < 2000, "about as many as fit into the socket's buffers before it is cut"
+        assert max(made) < 500
         began, used = trio.current_time(), cpu_seconds(router.pid)
         await trio.sleep(1)
         assert (cpu_seconds(router.pid) - used) / (trio.current_time() - began) < 0.7, "nothing of it goes on"
@@ -166,13 +161,13 @@ async def endless_or_small(sent: list[int], scope: Mapping[str, Any], receive: A
 
 async def test_a_stream_that_is_not_read_is_reset_and_the_others_go_on() -> None:
     sent: list[int] = []
-    async with in_this_process(partial(endless_or_small, sent), patience=0.4) as client:
+    async with in_this_process(partial(endless_or_small, sent), patience=2) as client:
         await client.begin()
         endless = client.ask("GET", ENDLESS, end=True)
         client.ask("GET", SMALL, end=True)
         await client.flush()
         reset, whole = set[int](), 0
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             while not reset or whole < 30:
                 for event in await client.events():
                     match event:

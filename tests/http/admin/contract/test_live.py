@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from admin_contract import SECTIONS, Site, events, faults, ok, refused, version
+from patience import PATIENCE_S
 from plain_client import PlainClient
 
 INFO = {"config": {"level": "info"}}
@@ -44,7 +45,7 @@ def test_explaining_a_route(ask: PlainClient) -> None:
 def test_events_tell_versions_and_health_as_they_come(site: Site, gamma: dict[str, Any]) -> None:
     del gamma
     place, before = urlsplit(site.ask.url), version(site.ask)
-    connection = http.client.HTTPConnection(place.netloc, timeout=30)
+    connection = http.client.HTTPConnection(place.netloc, timeout=PATIENCE_S)
 
     def next_event() -> tuple[str, Any]:
         block = b""

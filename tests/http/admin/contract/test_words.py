@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from admin_contract import Site, ok, refused, section, version
+from patience import PATIENCE_S
 from plain_client import PlainClient
 
 MIB = 1024 * 1024
@@ -224,7 +225,7 @@ def test_two_credentials_or_one_in_the_query_or_a_cookie(site: Site) -> None:
         ("", [("Authorization", f"Bearer {site.token[:-1]}")]),
     ]
     for query, headers in tries:
-        connection = http.client.HTTPConnection(place.netloc, timeout=30)
+        connection = http.client.HTTPConnection(place.netloc, timeout=PATIENCE_S)
         connection.putrequest("GET", f"{place.path}/config/full{query}")
         for name, value in headers:
             connection.putheader(name, value)
