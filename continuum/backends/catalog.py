@@ -127,8 +127,8 @@ class Catalog:
                     say = _log.warning if listed else _log.debug  # nobody misses what is configured
                     say("backend %s: models not listed: %s", backend.name, fault.message)
                 told = fault.message
-            if listed:
-                self._asked[backend].set()
+            if (asked := self._asked.get(backend)) is not None:  # it may have gone while it answered
+                asked.set()
             await trio.sleep(self._pause(backend))
 
     def _pause(self, backend: Backend) -> float:

@@ -159,7 +159,7 @@ class Pool:
             nursery.start_soon(resident.look, self.catalog, self.monitor)
 
     async def _see_off(self, resident: Resident, quiet: Callable[[], Awaitable[None]]) -> None:
-        resident.stop_looking()
+        resident.look_no_more()
         await quiet()
         await resident.backend.until_unused()
         await resident.aclose()

@@ -42,9 +42,13 @@ class Resident:
         self._looking.cancel()
         self._looking = trio.CancelScope()
 
+    def look_no_more(self) -> None:
+        """End `look` for good, also one that is yet to begin."""
+        self._looking.cancel()
+
     async def aclose(self) -> None:
         """Close its connections and end its server."""
-        self._looking.cancel()
+        self.look_no_more()
         self._serving.cancel()
         await self.backend.client.aclose()
         await self.backend.side_client.aclose()

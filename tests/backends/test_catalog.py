@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from continuum.config import from_mapping
 from continuum.runtime import Instance, open_instance
-from continuum.testing.upstream import Hang, Plain, Raw, Upstream, open_upstream
+from continuum.testing.upstream import Hang, Plain, Raw, Upstream, Wait, open_upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -75,3 +76,14 @@ async def test_a_refresh_uses_no_connection_of_a_call() -> None:
     async with open_upstream() as upstream, catalog(upstream.url):
         await looked_at(upstream, 3)
     assert len({look.connection for look in upstream.looks}) == len(upstream.looks)
+
+
+async def test_a_list_may_come_when_its_backend_has_just_gone() -> None:
+    gate = trio.Event()
+    async with open_upstream(models=["one"]) as upstream, catalog(upstream.url) as instance:
+        upstream.pages[LIST] = Raw((Wait(gate),))
+        await looked_at(upstream)
+        instance.pool.catalog.replace([])
+        gate.set()
+        await upstream.next_look()  # whoever asks is cancelled a moment later than the backend goes
+        assert ids(instance) == []

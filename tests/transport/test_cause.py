@@ -51,8 +51,11 @@ async def no_tls(peer: Peer) -> None:
     await peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
 
 
-async def test_no_such_name() -> None:
-    assert await cause(ours, Origin("http", f"{'x' * 64}.example", 80)) == "unknown_name"
+@BOTH
+@pytest.mark.parametrize("name", [f"{'x' * 64}.example", "two..dots"])
+async def test_no_such_name(make: Make, name: str) -> None:
+    """One that cannot even be asked for."""
+    assert await cause(make, Origin("http", name, 80)) == "unknown_name"
 
 
 @BOTH

@@ -30,10 +30,13 @@ _FAULTS: tuple[tuple[type[Exception], type[UpstreamError], str], ...] = (
     (httpx.HTTPError, UpstreamProtocolError, "the backend's answer broke off"),
     (trio.ClosedResourceError, UpstreamProtocolError, "the backend's answer broke off"),
 )
-_FOREIGN = (httpx.HTTPError, trio.ClosedResourceError)
+_FOREIGN = (httpx.HTTPError, trio.ClosedResourceError, UnicodeError)
+"""UnicodeError: the resolver's, of a name that cannot be asked for; httpx lets it through."""
 
 
 def _ours(fault: Exception) -> UpstreamError:
+    if isinstance(fault, UnicodeError):
+        return connect_failed(fault)
     if isinstance(fault, httpx.ConnectError):
         return connect_failed(_root(fault))
     kind, message = next((ours, text) for theirs, ours, text in _FAULTS if isinstance(fault, theirs))
