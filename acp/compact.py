@@ -39,6 +39,7 @@ async def compact(session: Session, what_matters: str) -> Summary | None:
         async for frame in reply:
             for event in frame.events:
                 answer.add(event)
+    session.spend(reply.cost)
     text = answer.response.text.strip()
     if not text:
         return None

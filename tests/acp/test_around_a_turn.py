@@ -88,6 +88,17 @@ async def test_what_a_session_has_cost_is_told_until_a_price_is_not_known() -> N
     assert told == [{"amount": 0.25, "currency": "USD"}, {"amount": 0.5, "currency": "USD"}, None]
 
 
+async def test_what_a_summary_costs_is_counted_too() -> None:
+    scripted = host(*[used("x", Usage(100, 20)) for _ in range(3)], window=1000)
+    scripted.cost = 0.25
+    async with agent(scripted) as peer:
+        session = await peer.new_session()
+        for text in ("a", "/compact", "b"):
+            await say(peer, session, text)
+        told = [update["cost"]["amount"] for update in notices(peer, "usage_update")]
+    assert told == [0.25, 0.75]
+
+
 async def test_a_window_nobody_knows_is_not_made_up() -> None:
     async with agent(host(used("x", Usage(1, 2)))) as peer:
         await peer.answer(await peer.prompt(await peer.new_session()))
