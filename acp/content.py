@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from continuum import chat
 
 from . import schema
-from .jsonrpc import INVALID_PARAMS, RpcError
+from .jsonrpc import INVALID_PARAMS, RpcError, well_formed
 
 __all__ = ["user_message"]
 
@@ -35,10 +35,10 @@ def user_message(blocks: Sequence[schema.ContentBlock]) -> chat.Message:
 def _part(block: schema.ContentBlock, place: str) -> chat.Text | chat.Image:
     match block:
         case schema.Text():
-            return chat.Text(block.text)
+            return chat.Text(well_formed(block.text))
         case schema.ResourceLink():
             note = f": {block.description}" if block.description else ""
-            return chat.Text(f"[{block.title or block.name}]({block.uri}){note}")
+            return chat.Text(well_formed(f"[{block.title or block.name}]({block.uri}){note}"))
         case schema.EmbeddedResource(resource):
             return _resource(resource, place)
         case schema.Image():
@@ -49,13 +49,13 @@ def _part(block: schema.ContentBlock, place: str) -> chat.Text | chat.Image:
 
 def _resource(resource: schema.ResourceContents, place: str) -> chat.Text | chat.Image:
     if resource.text is not None:
-        return chat.Text(f'<resource uri="{resource.uri}">\n{resource.text}\n</resource>')
+        return chat.Text(well_formed(f'<resource uri="{resource.uri}">\n{resource.text}\n</resource>'))
     if resource.blob is None:
         raise RpcError(INVALID_PARAMS, f"Invalid params: {place}.resource has neither text nor blob")
     kind = resource.mime_type or "application/octet-stream"
     if kind.startswith("image/"):
         return _image(resource.blob, kind, f"{place}.resource.blob")
-    return chat.Text(f'<resource uri="{resource.uri}" type="{kind}">binary, not shown</resource>')
+    return chat.Text(well_formed(f'<resource uri="{resource.uri}" type="{kind}">binary, not shown</resource>'))
 
 
 def _image(data: str, kind: str, place: str) -> chat.Image:
@@ -65,4 +65,4 @@ def _image(data: str, kind: str, place: str) -> chat.Image:
         raise RpcError(INVALID_PARAMS, f"Invalid params: {place} is not base64") from error
     if not kind.startswith("image/"):
         raise RpcError(INVALID_PARAMS, f"Invalid params: {place}: {kind!r} is not an image type")
-    return chat.Image(f"data:{kind};base64,{data}")
+    return chat.Image(f"data:{well_formed(kind)};base64,{data}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isinf
 from typing import Any, Final, NamedTuple, NoReturn, TypeGuard
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "encode_result",
     "is_id",
     "is_object",
+    "well_formed",
 ]
 
 PARSE_ERROR: Final = -32700
@@ -102,6 +104,11 @@ def is_object(value: object) -> TypeGuard[JsonObject]:
     return isinstance(value, dict)
 
 
+def well_formed(text: str) -> str:
+    """The text as databases and servers can take it: JSON may name halves of characters, UTF-8 has none."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def is_id(value: object) -> TypeGuard[RequestId]:
     """Whether a decoded value can be a request's id: to Python true is an integer, to JSON-RPC it is not."""
     return value is None or isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
@@ -112,7 +119,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(msg)
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):  # it would come out again as a word that is no JSON
+        raise ValueError(digits[:32])
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 # ASCII on the wire: no client can be upset by a character cut between two reads or by an odd line separator.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 _BOM: Final = b"\xef\xbb\xbf"

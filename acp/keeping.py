@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from continuum.storage.sessions import SessionRow
 
-from .jsonrpc import JsonObject, is_object
+from .jsonrpc import JsonObject, is_object, well_formed
 from .modes import MODES
 from .sent.results import SessionInfo
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["info_of", "is_ident", "restored", "row_of", "timestamp", "well_formed"]
+__all__ = ["info_of", "is_ident", "restored", "row_of", "timestamp"]
 
 _IDENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NOT_INHERITED: Final = "yolo"  # the widest permission is given by a user who is there, not by a file
@@ -26,11 +26,6 @@ _NOT_INHERITED: Final = "yolo"  # the widest permission is given by a user who i
 def is_ident(text: str) -> bool:
     """Whether a session may have this id, or name."""
     return _IDENT.fullmatch(text) is not None
-
-
-def well_formed(text: str) -> str:
-    """The text as a database can keep it: JSON may name halves of characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def row_of(session: Session) -> SessionRow:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import archive
 from .budget import window_of
 from .commands import command_of
-from .keeping import row_of, timestamp, well_formed
+from .jsonrpc import well_formed
+from .keeping import row_of, timestamp
 from .turn import Outcome, take_turn
 from .updates import message
 

@@ -5,7 +5,6 @@ The client sees `pending` until the call may run, then `in_progress`, then `comp
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from functools import cache
@@ -15,12 +14,12 @@ import trio
 
 from continuum.chat import Tool, ToolUse
 
-from .jsonrpc import JsonObject, is_object
+from .jsonrpc import JsonObject
 from .lazy import load_target
 from .permissions import ask, decide, offered_in
 from .sent.updates import ToolCall, ToolCallChange, ToolContent, ToolKind, Update
 from .tools import TOOLS
-from .tools.base import Action, Output, ToolFault, ToolRow, parameters_of, text_content
+from .tools.base import Action, Output, ToolFault, ToolRow, parameters_of, parse_arguments, text_content
 
 if TYPE_CHECKING:
     from .session import Session
@@ -133,14 +132,7 @@ class _View:
 
     def read_arguments(self) -> JsonObject:
         """What the model wrote, as an object. ToolFault: it is none."""
-        try:
-            value = json.loads(self.call.arguments or "{}")
-        except (ValueError, RecursionError) as error:
-            reason = error if isinstance(error, json.JSONDecodeError) else "out of bounds"
-            raise ToolFault(f"The arguments are not valid JSON ({reason}). Nothing was done") from None
-        if not is_object(value):
-            raise ToolFault("The arguments must be a JSON object. Nothing was done")
-        self._input = value
+        self._input = value = parse_arguments(self.call.arguments)
         return value
 
     async def open(self, action: Action) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Sequence
 from typing import Final
 
 from continuum.chat import ChatResponse, Image, Message, Part, Reasoning, ResponsePart, Text, ToolResult, ToolUse
+
+from .tools.base import ToolFault, parse_arguments
 
 __all__ = ["Transcript"]
 
@@ -101,9 +102,10 @@ class Transcript:
 
 def _legal(call: ToolUse) -> ToolUse:
     """The call as it may be sent back: servers refuse a conversation with broken arguments or odd names."""
+    arguments = call.arguments or "{}"
     try:
-        whole = isinstance(json.loads(call.arguments), dict)
-    except (ValueError, RecursionError):
-        whole = False
+        parse_arguments(arguments)
+    except ToolFault:
+        arguments = "{}"
     name = _NOT_IN_NAMES.sub("_", call.name)[:_LONGEST_NAME] or "unnamed"
-    return ToolUse(call.id, name, call.arguments if whole else "{}")
+    return ToolUse(call.id, name, arguments)

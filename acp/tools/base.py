@@ -11,7 +11,7 @@ import msgspec
 from continuum.chat import Image, Text
 from continuum.dialects.raw import is_list, is_object
 
-from ..jsonrpc import JsonObject
+from ..jsonrpc import JsonObject, well_formed
 from ..sent.updates import Location, ToolContent, ToolKind
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ToolFault",
     "ToolRow",
     "parameters_of",
+    "parse_arguments",
     "read_arguments",
     "shortened",
     "text_content",
@@ -76,6 +77,20 @@ def _inlined(value: Any, components: dict[str, Any]) -> Any:
     }
 
 
+def parse_arguments(text: str) -> JsonObject:
+    """What a model wrote as a call's arguments, nothing being an empty object. ToolFault: it is none.
+
+    As strict as the strictest server: NaN, numbers past all floats and halves of characters could be told to nobody.
+    """
+    try:
+        value = msgspec.json.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        raise ToolFault(f"The arguments are not valid JSON ({error}). Nothing was done") from None
+    if not is_object(value):
+        raise ToolFault("The arguments must be a JSON object. Nothing was done")
+    return value
+
+
 def read_arguments(kind: type[_A], arguments: JsonObject) -> _A:
     """The record. ToolFault names the argument at fault."""
     try:
@@ -99,7 +114,7 @@ class Output:
     @property
     def said(self) -> list[Text | Image]:
         """For the model, within MODEL_LIMIT."""
-        return [Text(shortened(self.text, MODEL_LIMIT)), *self.images]
+        return [Text(shortened(well_formed(self.text), MODEL_LIMIT)), *self.images]
 
     @property
     def shown(self) -> list[ToolContent]:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import trio
 
 from ..client import Client
-from ..jsonrpc import JsonObject, RpcError
+from ..jsonrpc import JsonObject, RpcError, well_formed
 from ..sent.requests import READ_FILE, WRITE_FILE, Ask, ReadFile, WriteFile
 from .base import ToolFault
 from .paths import Target, fault_of, open_beneath, parent_of
@@ -88,9 +88,10 @@ class Files:
         text = (await self._of_client(READ_FILE, params, target)).get("content")
         if not isinstance(text, str):
             raise ToolFault(f"{target.shown}: the editor gave no text")
-        if _REPLACED in text:  # it may have been decoded with replacement: written back, that would be the file's end
+        halves = well_formed(text) != text
+        if halves or _REPLACED in text:  # decoded with replacement, maybe: written back, that would be the file's end
             on_disk = await self._on_disk(target)
-            if on_disk is None or _REPLACED not in on_disk:
+            if halves or on_disk is None or _REPLACED not in on_disk:
                 raise NotText(f"{target.shown}: not valid UTF-8 as the editor gives it")
         return text
 
@@ -104,7 +105,7 @@ class Files:
 
 
 def _digest(text: str) -> bytes:
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return sha256(text.encode()).digest()
 
 
 async def _in_thread(target: Target, work: Callable[[], _R], *, abandon: bool = False) -> _R:

@@ -32,10 +32,6 @@ async def prepare(bench: Workbench, arguments: JsonObject) -> Action:
     target = await trio.to_thread.run_sync(bench.roots.resolve, wanted.path)
     if not target.parts:
         raise ToolFault(f"{target.shown}: it is a directory")
-    try:
-        wanted.content.encode()
-    except UnicodeEncodeError:
-        raise ToolFault("The content cannot be written as UTF-8: it holds half of a surrogate pair") from None
     text = await bench.files.read(target)
     if text is not None:
         bench.files.check_seen(target, text)

@@ -98,6 +98,7 @@ def test_json_that_is_no_message_is_an_invalid_request(line: bytes, ident: objec
         b'{"jsonrpc":"2.0","id":1,"method":"m"} trailing',
         b'{"id":NaN}',
         b'{"id":-Infinity}',
+        b'{"jsonrpc":"2.0","id":1,"method":"m","params":1e999}',
         b'{"id":' + b"9" * 6000 + b"}",
         b"\xff\xfe\xfd",
         b'{"jsonrpc":"2.0","method":"\xc3"}',

@@ -262,6 +262,21 @@ async def test_content_blocks() -> None:
     ]
 
 
+async def test_halves_of_characters_are_not_told_to_servers_which_could_not_read_them() -> None:
+    """A text that was cut between them comes from clients that count in UTF-16."""
+    scripted = host(text_answer("ok"))
+    blocks: list[Json] = [
+        {"type": "text", "text": "cut \ud83d"},
+        {"type": "resource_link", "uri": "file:///a", "name": "\ud83d.py"},
+        {"type": "resource", "resource": {"uri": "file:///b", "text": "\ude00 cut"}},
+    ]
+    async with agent(scripted) as peer:
+        answer = await peer.call("session/prompt", {"sessionId": await peer.new_session(), "prompt": blocks})
+        assert answer["result"] == {"stopReason": "end_turn"}
+    text = 'cut ?\n[?.py](file:///a)\n<resource uri="file:///b">\n? cut\n</resource>'
+    assert scripted.requests[0].messages[0].parts == [Text(text)]
+
+
 @pytest.mark.parametrize(
     ("block", "named"),
     [

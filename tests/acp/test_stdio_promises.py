@@ -26,6 +26,7 @@ LINES: Sequence[tuple[str, bytes, Sequence[tuple[int, object]]]] = [
     ("half a JSON text", b'{"jsonrpc":"2.0",\n', [(-32700, None)]),
     ("trailing data", REQUEST[:-1] + b" x\n", [(-32700, None)]),
     ("NaN", (ENVELOPE % "NaN").encode(), [(-32700, None)]),
+    ("a number past all floats", (ENVELOPE % "-1e999").encode(), [(-32700, None)]),
     ("6000 digits", (ENVELOPE % ("9" * 6000)).encode(), [(-32700, None)]),
     ("invalid UTF-8", b'{"jsonrpc":"2.0","id":7,"method":"\xff\xfe"}\n', [(-32700, None)]),
     ("UTF-16, little end first", REQUEST.decode().encode("utf-16-le"), [(-32700, None)]),

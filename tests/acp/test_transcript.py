@@ -68,6 +68,8 @@ def test_ids_are_unique_within_the_session() -> None:
         ("read", '{"a": ', ToolUse("c", "read", "{}")),
         ("read", "[" * 100_000, ToolUse("c", "read", "{}")),
         ("read", "5", ToolUse("c", "read", "{}")),
+        ("read", '{"a": NaN}', ToolUse("c", "read", "{}")),
+        ("read", '{"a": "\\ud83d"}', ToolUse("c", "read", "{}")),
         ("do it!", "", ToolUse("c", "do_it_", "{}")),
         ("", "{}", ToolUse("c", "unnamed", "{}")),
     ],

@@ -249,6 +249,15 @@ async def test_through_the_client_unsaved_text_counts(flat: bool, tmp_path: Path
     assert told(scripted) == "just typed"
 
 
+async def test_what_a_client_gives_with_half_a_character_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("saved")
+    scripted = host(call("read_file", path="f"))
+    async with open_desk(scripted, abilities=ALL) as ide:
+        ide.desk.buffers[str(tmp_path / "f")] = "cut \ud83d"
+        await ide.prompt(await ide.new_session(str(tmp_path)))
+    assert "not valid UTF-8 as the editor gives it" in told(scripted)
+
+
 async def test_the_client_knows_files_by_the_name_it_gave_the_root(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "f").write_text("saved")

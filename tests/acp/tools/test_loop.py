@@ -14,6 +14,7 @@ from continuum.acp.client import Client
 from continuum.acp.equipment import equip
 from continuum.acp.session import Session, Settings
 from continuum.acp.toolbox import Toolbox
+from continuum.acp.tools.base import Output
 from continuum.acp.transcript import Transcript
 from continuum.chat import ChatResponse, Choice, Message, ResponsePart, Text, ToolResult, ToolUse
 from continuum.errors import UpstreamRejected
@@ -67,6 +68,9 @@ async def test_parallel_calls_are_done_in_order_and_the_next_turn_knows_them(tmp
         (call("read_file", raw="[1]"), "must be a JSON object"),
         (call("read_file", raw="[" * 50_000), "not valid JSON"),
         (call("read_file", raw=""), "path"),
+        (call("read_file", raw='{"path": NaN}'), "not valid JSON"),
+        (call("read_file", raw='{"path": "f", "line": 1e999}'), "not valid JSON"),
+        (call("read_file", raw='{"path": "\\ud83d"}'), "not valid JSON"),
         (call("read_file", path=5), "Wrong arguments"),
         (call("no_such_tool", path="a"), "There is no tool 'no_such_tool'. The tools are: read_file"),
         (call("", path="a"), "There is no tool ''"),
@@ -83,6 +87,10 @@ async def test_a_call_that_cannot_be_done_is_told_to_the_model(
         assert ide.tool_call("c1")["statuses"][-1] == "failed"
     assert said in told(scripted)
     assert results(scripted.requests[1].messages)["c1"].is_error
+
+
+def test_a_result_holds_no_halves_of_characters() -> None:
+    assert Output("cut \ud83d").said == [Text("cut ?")]
 
 
 async def test_one_id_twice_is_two_calls(tmp_path: Path) -> None:
