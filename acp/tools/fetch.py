@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import html
 import re
 from collections.abc import Mapping
@@ -110,7 +109,7 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, *, local: bool) -> _Pa
             body = bytearray() if location else await _body(answer)
             kind = answer.headers.get("content-type", "")
             return _Page(answer.status_code, kind, bytes(body), answer.charset_encoding or "utf-8", location)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, UnicodeError) as error:  # a label of a name may be too long to be looked up
         raise ToolFault(f"{url}: cannot be fetched ({type(error).__name__})") from None
 
 
@@ -144,14 +143,17 @@ def _output(url: httpx.URL, page: _Page) -> Output:
     failed = page.status >= 400
     if page.kind and not _TEXTUAL.match(page.kind):
         return Output(f"{url}: status {page.status}, {page.kind}, {len(page.body)} bytes, not shown", failed=failed)
-    try:
-        charset = codecs.lookup(page.charset).name
-    except LookupError:
-        charset = "utf-8"
-    text = page.body.decode(charset, "replace")
+    text = _text(page)
     if "html" in page.kind.lower():
         text = _plain(text)
     return Output(f"({url}: status {page.status})\n{text}", raw={"status": page.status}, failed=failed)
+
+
+def _text(page: _Page) -> str:
+    try:
+        return page.body.decode(page.charset, "replace")
+    except (LookupError, ValueError):  # no such encoding, or none of texts
+        return page.body.decode("utf-8", "replace")
 
 
 def _plain(text: str) -> str:

@@ -24,6 +24,10 @@ class Site(BaseHTTPRequestHandler):
                 self.answer(302, b"", location="http://example.invalid/x")
             case "/here":
                 self.answer(302, b"", location="/page")
+            case "/astray":
+                self.answer(302, b"", location="http://[::")
+            case "/hex" | "/idna":
+                self.answer(200, PAGE, kind=f"text/html; charset={self.path[1:]}")
             case "/loop":
                 self.answer(302, b"", location="/loop")
             case "/binary":
@@ -79,6 +83,9 @@ async def fetched(url: str, folder: Path, *, local: bool = True) -> tuple[str, i
         ("/", "Hello & good day\nBye"),
         ("/here", "/page: status 200)\nHello"),
         ("/elsewhere", "leads to http://example.invalid/x: fetch that to go on"),
+        ("/astray", "cannot be fetched"),
+        ("/hex", "Hello & good day"),
+        ("/idna", "Hello & good day"),
         ("/loop", "too many redirects"),
         ("/binary", "application/zip, 2 bytes, not shown"),
         ("/large", "truncated"),
@@ -104,3 +111,8 @@ async def test_what_is_no_web_address_is_refused_before_asking(url: str, tmp_pat
     text, asked = await fetched(url, tmp_path)
     assert "The URL" in text
     assert asked == 0
+
+
+async def test_a_name_that_cannot_be_one_is_not_found(tmp_path: Path) -> None:
+    text, _ = await fetched(f"http://{'a' * 70}.example/", tmp_path)
+    assert "cannot be fetched" in text
