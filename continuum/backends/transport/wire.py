@@ -33,7 +33,10 @@ class Wire:
         return not self._unsent and not self._has_come()
 
     def send(self, head: bytes, content: bytes = b"") -> bool:
-        """Send what can be sent now; whether that was all. The rest leaves with `flush`."""
+        """Send what can be sent now; whether that was all. The rest leaves with `flush`, or before what is sent next."""
+        if self._unsent:  # whoever waited for that was cancelled
+            self._unsent = memoryview(b"".join((self._unsent, head, content)))
+            return self.flush()
         try:
             sent = self.socket.sendmsg((head, content)) if content else self.socket.send(head)
         except BlockingIOError:
@@ -123,8 +126,8 @@ class TlsWire(Wire):
             return False
 
     def send(self, head: bytes, content: bytes = b"") -> bool:
-        """Send what can be sent now; whether that was all."""
-        self._plain = memoryview(head + content)
+        """Send what can be sent now; whether that was all. The rest leaves as of a plain wire's."""
+        self._plain = memoryview(b"".join((self._plain, head, content)))
         return self.flush()
 
     def flush(self) -> bool:
