@@ -60,11 +60,11 @@ class ClientGone(RpcError):
 class _Question:
     """A request of ours that is not answered yet. late: what an answer means that comes when nobody waits any more."""
 
-    def __init__(self, late: Late | None, *, waiting: bool = True) -> None:
+    def __init__(self, late: Late | None) -> None:
         self.answer: Response | None = None
         self.answered = trio.Event()
         self._late = late
-        self._waiting = waiting
+        self._waiting = True
 
     def settle(self, answer: Response) -> None:
         """It is answered."""
@@ -124,7 +124,7 @@ class Client:
 
     def tell(self, ask: Ask[P], params: P) -> None:
         """Ask for something whose answer nobody waits for, from where nothing may be awaited."""
-        self._put(ask.method, params, _Question(None, waiting=False))
+        self._post(ask.method, params)
 
     async def request(self, ask: Ask[P], params: P, *, late: Late | None = None) -> JsonObject:
         """Ask and wait; null and whatever is no object count as an empty one.
@@ -134,10 +134,14 @@ class Client:
         """
         if self._gone:
             raise ClientGone
-        question = self._put(ask.method, params, _Question(late))
+        question = _Question(late)
+        ident = self._post(ask.method, params)
+        self._questions[ident] = question
         try:
             await question.answered.wait()
         except trio.Cancelled:
+            if late is None:  # a client that never answers must not fill memory
+                self._questions.pop(ident, None)
             question.leave()
             raise
         if question.answer is None:
@@ -146,11 +150,11 @@ class Client:
             raise _refusal(question.answer.error)
         return _object(question.answer.result)
 
-    def _put(self, method: str, params: Mapping[str, object], question: _Question) -> _Question:
+    def _post(self, method: str, params: Mapping[str, object]) -> int:
+        """The id of the request."""
         self._last_id += 1
-        self._questions[self._last_id] = question
         self._transport.post(encode_request(self._last_id, method, params))
-        return question
+        return self._last_id
 
     def deliver(self, response: Response) -> None:
         """An answer came. To what nobody asked, or a second time: nothing."""

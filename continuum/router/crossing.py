@@ -129,11 +129,12 @@ class Crossing:
                 if over and not messages:
                     return
         finally:
+            self._on_the_other_side(self._scope.cancel)
             if reading is not None:
                 reading.cancel()
+                await asyncio.wait([reading])  # `await reading` would not tell its being cancelled from ours
                 with suppress(asyncio.CancelledError, OSError):
-                    await reading
-            self._on_the_other_side(self._scope.cancel)
+                    reading.result()
 
     async def done(self) -> None:
         """Wait until the router's side is done; what it still sends is dropped."""

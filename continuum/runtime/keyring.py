@@ -174,6 +174,7 @@ class Keyring:
             try:
                 await self._store.note_uses(uses)
             except StorageFault as fault:
+                self.access.uses = {**recent, **self.access.uses}  # until the next time
                 _log.warning("when keys were used could not be stored: %s", fault)
 
     def close(self) -> None:

@@ -51,17 +51,21 @@ def append_line(path: Path, line: bytes, *, most: int) -> None:
             path.replace(path.with_name(f"{path.name}.1"))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
     try:
-        os.write(descriptor, line + b"\n")
+        _write_all(descriptor, line + b"\n")
     finally:
         os.close(descriptor)
 
 
 def write_down(descriptor: int, content: bytes) -> None:
     """Write all of it, durably. Raises OSError, and then a part of it may be there."""
+    _write_all(descriptor, content)
+    os.fsync(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
 
 
 def _write_beside(path: Path, content: bytes, mode: int) -> Path:

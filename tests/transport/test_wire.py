@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -34,11 +34,11 @@ def under_tls(near: socket.socket, far: socket.socket) -> Pair:
 
 
 @contextmanager
-def wired(kind: Callable[[socket.socket, socket.socket], Pair]) -> Iterator[Pair]:
+def wired(kind: Callable[[socket.socket, socket.socket], Pair]) -> Generator[Pair]:
     near, far = socket.socketpair()
     with near, far:
-        near.setblocking(False)
-        far.setblocking(False)
+        near.settimeout(0)
+        far.settimeout(0)
         yield kind(near, far)
 
 

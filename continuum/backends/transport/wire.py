@@ -33,7 +33,7 @@ class Wire:
         return not self._unsent and not self._has_come()
 
     def send(self, head: bytes, content: bytes = b"") -> bool:
-        """Send what can be sent now; whether that was all. The rest leaves with `flush`, or before what is sent next."""
+        """Send what can be sent now; whether that was all. The rest leaves with `flush`, or before what comes next."""
         if self._unsent:  # whoever waited for that was cancelled
             self._unsent = memoryview(b"".join((self._unsent, head, content)))
             return self.flush()
