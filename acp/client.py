@@ -124,7 +124,7 @@ class Client:
 
     def tell(self, ask: Ask[P], params: P) -> None:
         """Ask for something whose answer nobody waits for, from where nothing may be awaited."""
-        self._post(ask.method, params)
+        self._post(self._new_id(), ask.method, params)
 
     async def request(self, ask: Ask[P], params: P, *, late: Late | None = None) -> JsonObject:
         """Ask and wait; null and whatever is no object count as an empty one.
@@ -134,9 +134,9 @@ class Client:
         """
         if self._gone:
             raise ClientGone
-        question = _Question(late)
-        ident = self._post(ask.method, params)
-        self._questions[ident] = question
+        ident, question = self._new_id(), _Question(late)
+        self._questions[ident] = question  # first: who stands in for an editor may answer at once
+        self._post(ident, ask.method, params)
         try:
             await question.answered.wait()
         except trio.Cancelled:
@@ -150,11 +150,12 @@ class Client:
             raise _refusal(question.answer.error)
         return _object(question.answer.result)
 
-    def _post(self, method: str, params: Mapping[str, object]) -> int:
-        """The id of the request."""
+    def _new_id(self) -> int:
         self._last_id += 1
-        self._transport.post(encode_request(self._last_id, method, params))
         return self._last_id
+
+    def _post(self, ident: int, method: str, params: Mapping[str, object]) -> None:
+        self._transport.post(encode_request(ident, method, params))
 
     def deliver(self, response: Response) -> None:
         """An answer came. To what nobody asked, or a second time: nothing."""
